@@ -11,22 +11,22 @@ import (
 // The constants of a [Range]. They were chosen by simulation; the tests of
 // this package repeat it and hold its counts.
 const (
-	// Window is how many ordinary values a Range remembers.
-	Window = 128
-	// WarmUp is how many values a Range needs before it judges.
-	WarmUp = 32
-	// Spread is how many spreads above the median, on the log scale, an
+	// RangeWindow is how many ordinary values a Range remembers.
+	RangeWindow = 128
+	// RangeWarmUp is how many values a Range needs before it judges.
+	RangeWarmUp = 32
+	// RangeSpread is how many spreads above the median, on the log scale, an
 	// outlier lies.
-	Spread = 6
-	// MaxSpread caps the measured spread, in units of the natural logarithm,
+	RangeSpread = 6
+	// RangeMaxSpread caps the measured spread, in units of the natural logarithm,
 	// so that a window with two far levels in it does not become deaf.
-	MaxSpread = 2
-	// MinRatio is how many times the median an outlier is at least. The
+	RangeMaxSpread = 2
+	// RangeRatio is how many times the median an outlier is at least. The
 	// square root of it is how many times the largest value in the window.
-	MinRatio = 5
-	// RebaseAfter is how many rejected values among the last [Window] judged
+	RangeRatio = 5
+	// RangeRebase is how many rejected values among the last [RangeWindow] judged
 	// ones are a new level and no outliers.
-	RebaseAfter = 16
+	RangeRebase = 16
 )
 
 // upperNormal is the sum of the standard normal distribution's quantiles at
@@ -37,12 +37,12 @@ const upperNormal = 0.6744897501960817 + 1.1503493803760083 + 1.5341205443525465
 // a loss: streaming robust statistics of its logarithm, which an outlier
 // cannot drag. Only the upper end is guarded: small values are never outliers.
 //
-// The last [Window] ordinary values are kept. Let m be their median, M the
+// The last [RangeWindow] ordinary values are kept. Let m be their median, M the
 // largest of them and s their upper spread: the mean distance of the upper
 // quartile, octile and hexadecile from m on the log scale, over the same for a
-// normal distribution, at most [MaxSpread]. With ratio = [MinRatio],
+// normal distribution, at most [RangeMaxSpread]. With ratio = [RangeRatio],
 //
-//	limit = max(m·exp(Spread·s), ratio·m, sqrt(ratio)·M)
+//	limit = max(m·exp(RangeSpread·s), ratio·m, sqrt(ratio)·M)
 //
 // and what lies above it is an outlier. Each gate has its work. The first
 // widens with the run's own noise: gradient norms are close to log-normal, and
@@ -54,35 +54,35 @@ const upperNormal = 0.6744897501960817 + 1.1503493803760083 + 1.5341205443525465
 // than sqrt(ratio) from one step to the next is ever an outlier.
 //
 // An outlier does not enter the window, so it does not widen the range. When
-// [RebaseAfter] of the last [Window] values were rejected, they are the new
-// level: they become the window, and judging pauses until it holds [WarmUp]
+// [RangeRebase] of the last [RangeWindow] values were rejected, they are the new
+// level: they become the window, and judging pauses until it holds [RangeWarmUp]
 // values again. NaN, infinities, negative values and 0, which has no
 // logarithm, are neither judged nor learned: a run whose norm is exactly 0 now
 // and then keeps the range of its other steps.
 //
-// Not caught: an outlier among the first [WarmUp] values, and one that is
+// Not caught: an outlier among the first [RangeWarmUp] values, and one that is
 // hidden by it while it is in the window; one within the range of a level that
-// the run left less than a [Window] ago; a cliff that is climbed in several
+// the run left less than a [RangeWindow] ago; a cliff that is climbed in several
 // steps of less than sqrt(ratio); one of 30 medians where the logarithm
 // deviates by 0.4 or more, since such a run brings them forth by itself. Healthy
 // values that come less often than once in 30 and lie far above all others
-// cannot be told from outliers until RebaseAfter of them have come.
+// cannot be told from outliers until RangeRebase of them have come.
 //
 // All comparisons are relative: multiplying every value by a constant changes
 // no judgement. The zero Range is ready for use. A Range is not safe for
 // concurrent use.
 type Range struct {
-	ratio  float64 // 0 means MinRatio
+	ratio  float64 // 0 means RangeRatio
 	n      int
 	next   int             // where the oldest value of a full ring lies
-	ring   [Window]float64 // the window in order of arrival
-	sorted [Window]float64 // the same in order of size
+	ring   [RangeWindow]float64 // the window in order of arrival
+	sorted [RangeWindow]float64 // the same in order of size
 	limit  float64
 
 	seen     int64 // how many values have been judged or learned
 	rejects  int
-	rejected [RebaseAfter]float64 // oldest first
-	at       [RebaseAfter]int64   // seen, when it was rejected
+	rejected [RangeRebase]float64 // oldest first
+	at       [RangeRebase]int64   // seen, when it was rejected
 	rebased  bool
 }
 
@@ -90,9 +90,9 @@ type Range struct {
 func NewRange() *Range { return &Range{} }
 
 // NewRangeRatio returns an empty range in which ratio takes the place of
-// [MinRatio], for quantities that vary less than gradient norms do: with 2, an
+// [RangeRatio], for quantities that vary less than gradient norms do: with 2, an
 // outlier is above 2 medians and 1.41 times the largest value. A ratio that is
-// not a finite number above 1 means MinRatio.
+// not a finite number above 1 means RangeRatio.
 func NewRangeRatio(ratio float64) *Range {
 	if !(ratio > 1) || math.IsInf(ratio, 1) {
 		ratio = 0
@@ -120,7 +120,7 @@ func (r *Range) Observe(v float64) (limit float64, outlier bool) {
 }
 
 // Ready says whether the range holds enough values to judge the next.
-func (r *Range) Ready() bool { return r.n >= WarmUp }
+func (r *Range) Ready() bool { return r.n >= RangeWarmUp }
 
 // Limit is what the next value is judged by: +Inf while the range is not ready.
 func (r *Range) Limit() float64 {
@@ -147,7 +147,7 @@ func (r *Range) Max() float64 {
 	return r.sorted[r.n-1]
 }
 
-// Count is how many values the window holds, at most [Window].
+// Count is how many values the window holds, at most [RangeWindow].
 func (r *Range) Count() int { return r.n }
 
 // Rebased says whether the last Observe took the rejected values for a new
@@ -158,7 +158,7 @@ func positive(v float64) bool { return v > 0 && !math.IsInf(v, 1) }
 
 func (r *Range) gate() float64 {
 	if r.ratio == 0 {
-		return MinRatio
+		return RangeRatio
 	}
 	return r.ratio
 }
@@ -168,7 +168,7 @@ func (r *Range) updateLimit() {
 		return
 	}
 	m, ratio := r.Median(), r.gate()
-	wide := max(ratio, math.Exp(Spread*r.spread()))
+	wide := max(ratio, math.Exp(RangeSpread*r.spread()))
 	r.limit = max(m*wide, r.Max()*math.Sqrt(ratio))
 }
 
@@ -177,14 +177,14 @@ func (r *Range) updateLimit() {
 func (r *Range) spread() float64 {
 	m := r.Median()
 	up := (r.sorted[r.n*3/4] / m) * (r.sorted[r.n*7/8] / m) * (r.sorted[r.n*15/16] / m)
-	return min(math.Log(up)/upperNormal, MaxSpread)
+	return min(math.Log(up)/upperNormal, RangeMaxSpread)
 }
 
 // learn lets v into the window, in the place of the oldest value of a full one.
 func (r *Range) learn(v float64) {
 	s := r.sorted[:r.n]
 	in, _ := slices.BinarySearch(s, v)
-	if r.n < Window {
+	if r.n < RangeWindow {
 		copy(r.sorted[in+1:r.n+1], s[in:])
 		r.sorted[in] = v
 		r.ring[r.n] = v
@@ -200,14 +200,14 @@ func (r *Range) learn(v float64) {
 	}
 	s[in] = v
 	r.ring[r.next] = v
-	r.next = (r.next + 1) % Window
+	r.next = (r.next + 1) % RangeWindow
 }
 
 // reject keeps v aside, forgets the rejected values that are long past, and
 // makes them the window when there are too many for outliers.
 func (r *Range) reject(v float64) {
 	past := 0
-	for past < r.rejects && r.seen-r.at[past] >= Window {
+	for past < r.rejects && r.seen-r.at[past] >= RangeWindow {
 		past++
 	}
 	copy(r.rejected[:], r.rejected[past:r.rejects])
@@ -215,7 +215,7 @@ func (r *Range) reject(v float64) {
 	r.rejects -= past
 	r.rejected[r.rejects], r.at[r.rejects] = v, r.seen
 	r.rejects++
-	if r.rejects < RebaseAfter {
+	if r.rejects < RangeRebase {
 		return
 	}
 	r.n, r.next, r.rejects = 0, 0, 0
@@ -242,7 +242,7 @@ func (r *Range) MarshalJSON() ([]byte, error) {
 	s.Window = append(s.Window, r.ring[r.next:r.n]...)
 	s.Window = append(s.Window, r.ring[:r.next]...)
 	for i, v := range r.rejected[:r.rejects] {
-		if age := r.seen - r.at[i]; age < Window {
+		if age := r.seen - r.at[i]; age < RangeWindow {
 			s.Rejected = append(s.Rejected, v)
 			s.Ages = append(s.Ages, age)
 		}
@@ -280,22 +280,22 @@ func (s rangeState) validate() error {
 	if s.Window == nil {
 		return errors.New("there is no window")
 	}
-	if len(s.Window) > Window {
-		return fmt.Errorf("the window holds %d values, want at most %d", len(s.Window), Window)
+	if len(s.Window) > RangeWindow {
+		return fmt.Errorf("the window holds %d values, want at most %d", len(s.Window), RangeWindow)
 	}
-	if len(s.Rejected) >= RebaseAfter || len(s.Rejected) != len(s.Ages) {
+	if len(s.Rejected) >= RangeRebase || len(s.Rejected) != len(s.Ages) {
 		return fmt.Errorf("%d rejected values with %d ages, want as many of both, fewer than %d",
-			len(s.Rejected), len(s.Ages), RebaseAfter)
+			len(s.Rejected), len(s.Ages), RangeRebase)
 	}
 	for _, v := range slices.Concat(s.Window, s.Rejected) {
 		if !positive(v) {
 			return fmt.Errorf("it holds the value %v, want only positive ones", v)
 		}
 	}
-	last := int64(Window)
+	last := int64(RangeWindow)
 	for _, age := range s.Ages {
 		if age < 0 || age >= last {
-			return fmt.Errorf("age %d, want ages from %d down to 0, each less than the one before", age, Window-1)
+			return fmt.Errorf("age %d, want ages from %d down to 0, each less than the one before", age, RangeWindow-1)
 		}
 		last = age
 	}
