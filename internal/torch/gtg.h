@@ -1,0 +1,94 @@
+// The C face of this package: what Go and the C++ files say to each other.
+// Nothing here needs a libtorch header.
+#ifndef GTG_TORCH_H
+#define GTG_TORCH_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GTG_ERROR_SIZE 512
+
+// What one pass finds in one gradient. The Go type Stat mirrors it.
+typedef struct {
+  double norm;       // L2 norm; NaN or +Inf when nonfinite is not 0
+  double max;        // largest magnitude of a finite element
+  int64_t numel;     // number of elements
+  int64_t zeros;     // elements that are exactly 0
+  int64_t nonfinite; // elements that are NaN or infinite
+  int64_t nan;       // of those: NaN
+  int64_t pos_inf;   // of those: +Inf
+  int64_t neg_inf;   // of those: -Inf
+  int64_t defined;   // 0 when there is no gradient
+} gtg_stat;
+
+enum { GTG_F32 = 0, GTG_F64 = 1, GTG_F16 = 2, GTG_BF16 = 3 };
+
+// gtg_scan measures n contiguous elements in CPU memory in one pass.
+void gtg_scan(const void *data, int64_t n, int dtype, gtg_stat *out);
+
+// What the step callback is told. The Go type Report reads it.
+typedef struct {
+  gtg_stat *stats;      // one for each parameter, in the optimizer's order
+  int64_t params;       // how many
+  int64_t changed;      // not 0: the list of parameters is not the one of the last step
+  int64_t backwards;    // backward passes whose gradients are in this step
+  double loss;          // sum of their losses; meaningful when backwards is not 0
+  double lr;            // learning rate of the first parameter group, NaN when unknown
+  int64_t nanoseconds;  // spent in gtg for this step so far
+  const char *error;    // why there are no measurements, or NULL
+} gtg_report;
+
+// What one parameter is. The Go type Param mirrors it.
+typedef struct {
+  void *identity;    // the same for every handle of one tensor
+  int64_t numel;
+  int64_t dims;
+  int64_t shape[8];  // the first 8 sizes
+  int64_t distance;  // autograd nodes between loss and parameter, -1 when not seen
+  int64_t requires_grad;
+} gtg_param;
+
+// An optimizer's kind and hyperparameters; NaN where it has none.
+typedef struct {
+  char kind[16];
+  char device[16];
+  double lr, momentum, beta1, beta2, weight_decay;
+  int64_t params;
+} gtg_optimizer;
+
+// Every function below returns 0, or -1 with a message in error (a buffer of
+// GTG_ERROR_SIZE bytes).
+int gtg_describe(void *optimizer, gtg_optimizer *out, char *error);
+int gtg_params(void *optimizer, gtg_param *out, int64_t capacity, int64_t *n, char *error);
+int gtg_identity(void *tensor, void **out, char *error);
+int gtg_measure(void *const *tensors, int64_t n, int gradients, int portable, gtg_stat *out, char *error);
+// Multiplies all gradients by factor (1: not at all), then bounds every element
+// when lower < upper.
+int gtg_apply(void *optimizer, double factor, double lower, double upper, char *error);
+int gtg_apply_list(void *const *tensors, int64_t n, double factor, double lower, double upper, char *error);
+int gtg_seed(int64_t seed, char *error);
+int gtg_set_threads(int64_t n, char *error);
+
+// Steps of this optimizer go through the Go callback with this handle from now on.
+int gtg_attach(void *optimizer, uintptr_t handle, char *error);
+// Not any more.
+void gtg_detach(void *optimizer);
+int64_t gtg_thread(void); // the calling thread's id
+
+// The halves of the interposed functions that need libtorch.
+int64_t gtg_attached(void);
+void *gtg_find(void *optimizer); // adds a reference; NULL when not attached
+void gtg_release(void *attached);
+void gtg_before_backward(void *loss);
+void gtg_after_backward(void);
+void gtg_zeroed(void *attached);
+gtg_report *gtg_measure_step(void *attached);
+uintptr_t gtg_handle(void *attached);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,48 @@
+// The three functions of gotch's C boundary that every training loop goes
+// through, interposed by the linker (--wrap). An optimizer that nobody attached
+// passes straight through.
+#include "gtg.h"
+
+#ifdef GTG_WRAP
+
+extern "C" {
+
+void __real_at_backward(void *loss, int keep_graph, int create_graph);
+void __real_ato_step(void *optimizer);
+void __real_ato_zero_grad(void *optimizer);
+
+// Written in Go: decides about the step and returns 0 to have it skipped.
+int gtgStep(uintptr_t handle, gtg_report *report);
+
+void __wrap_at_backward(void *loss, int keep_graph, int create_graph) {
+  if (gtg_attached() == 0) {
+    __real_at_backward(loss, keep_graph, create_graph);
+    return;
+  }
+  gtg_before_backward(loss);
+  __real_at_backward(loss, keep_graph, create_graph);
+  gtg_after_backward();
+}
+
+void __wrap_ato_step(void *optimizer) {
+  void *attached = gtg_attached() == 0 ? nullptr : gtg_find(optimizer);
+  if (attached == nullptr) {
+    __real_ato_step(optimizer);
+    return;
+  }
+  if (gtgStep(gtg_handle(attached), gtg_measure_step(attached))) __real_ato_step(optimizer);
+  gtg_release(attached);
+}
+
+void __wrap_ato_zero_grad(void *optimizer) {
+  void *attached = gtg_attached() == 0 ? nullptr : gtg_find(optimizer);
+  if (attached != nullptr) {
+    gtg_zeroed(attached);
+    gtg_release(attached);
+  }
+  __real_ato_zero_grad(optimizer);
+}
+
+} // extern "C"
+
+#endif
