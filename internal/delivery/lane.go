@@ -1,0 +1,252 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/seed-140d0f39/gtg/monitor"
+)
+
+// item is one call to a sink: that of the pointer that is set, or Close. Only
+// steps and events are ever queued.
+type item struct {
+	run   *monitor.Run
+	step  *record
+	event *monitor.Event
+	bytes int // what a step counts against the queue's memory
+}
+
+// lane is one sink with its queue. The loop pushes, the lane's goroutine works.
+type lane struct {
+	name string
+	sink monitor.Sink
+	hub  *Hub
+	wake chan struct{} // signalled when the queue is no longer empty, and at the end
+	done chan struct{} // closed when the goroutine has ended
+
+	mu    sync.Mutex
+	queue []item // a ring
+	head  int
+	count int
+	bytes int
+	busy  bool // a call of the sink is under way
+	stats Stats
+
+	closing    bool
+	ctx        context.Context // for the sink's Close
+	end        *monitor.End
+	drainUntil time.Time
+}
+
+func newLane(s Named, h *Hub) *lane {
+	return &lane{
+		name:  s.Name,
+		sink:  s.Sink,
+		hub:   h,
+		wake:  make(chan struct{}, 1),
+		done:  make(chan struct{}),
+		queue: make([]item, h.depth+EventReserve),
+		stats: Stats{Sink: s.Name},
+	}
+}
+
+// push queues the item and says whether there was room.
+func (l *lane) push(it item) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing {
+		return false
+	}
+	full := l.count == len(l.queue)
+	if it.step != nil && l.count > 0 {
+		full = full || l.count >= l.hub.depth || l.bytes+it.bytes > l.hub.bytes
+	}
+	if full || l.stats.SwitchedOff {
+		l.stats.Dropped++
+		return false
+	}
+	l.queue[(l.head+l.count)%len(l.queue)] = it
+	l.count++
+	l.bytes += it.bytes
+	if l.count == 1 {
+		l.signal()
+	}
+	return true
+}
+
+func (l *lane) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// work is the lane's goroutine. A run that is nil was never started.
+func (l *lane) work(run *monitor.Run) {
+	defer close(l.done)
+	ended := false
+	defer func() {
+		if !ended { // the sink called runtime.Goexit
+			l.switchOff(errors.New("the sink ended the goroutine that it was called from"))
+		}
+	}()
+	if run != nil {
+		it := item{run: run}
+		l.settle(it, l.call(it))
+	}
+	for {
+		it, ok := l.take()
+		if !ok {
+			break
+		}
+		l.settle(it, l.call(it))
+	}
+	if !l.snapshot().SwitchedOff {
+		l.settle(item{}, l.call(item{}))
+	}
+	ended = true
+}
+
+// take waits for the next item. It returns false when there will be none.
+func (l *lane) take() (item, bool) {
+	for {
+		l.mu.Lock()
+		if l.closing && l.count > 0 && !time.Now().Before(l.drainUntil) {
+			l.discard()
+		}
+		if l.count > 0 {
+			it := l.pop()
+			l.busy = true
+			l.mu.Unlock()
+			return it, true
+		}
+		over := l.closing || l.stats.SwitchedOff
+		l.mu.Unlock()
+		if over {
+			return item{}, false
+		}
+		<-l.wake
+	}
+}
+
+// pop is called with the lock held and the queue not empty.
+func (l *lane) pop() item {
+	it := l.queue[l.head]
+	l.queue[l.head] = item{}
+	l.head = (l.head + 1) % len(l.queue)
+	l.count--
+	l.bytes -= it.bytes
+	return it
+}
+
+// discard drops what is queued. It is called with the lock held.
+func (l *lane) discard() {
+	for l.count > 0 {
+		it := l.pop()
+		if it.step != nil {
+			l.hub.records.release(it.step)
+		}
+		l.stats.Dropped++
+	}
+}
+
+// call makes the item's call of the sink, Close for the empty item. A panic
+// comes back as an error of type *panicked.
+func (l *lane) call(it item) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicked{p, debug.Stack()}
+		}
+	}()
+	switch {
+	case it.run != nil:
+		return l.sink.Start(it.run)
+	case it.step != nil:
+		return l.sink.Step(&it.step.step)
+	case it.event != nil:
+		return l.sink.Event(it.event)
+	}
+	return l.sink.Close(l.ctx, l.end)
+}
+
+// settle counts what became of a call and gives the record back.
+func (l *lane) settle(it item, err error) {
+	if it.step != nil {
+		l.hub.records.release(it.step)
+	}
+	if _, ok := err.(*panicked); ok { // call returns it as it is
+		l.switchOff(err)
+		return
+	}
+	l.mu.Lock()
+	l.busy = false
+	first := err != nil && l.stats.FirstError == nil
+	switch {
+	case err != nil:
+		l.stats.fail(err)
+	case it.step != nil || it.event != nil:
+		l.stats.Delivered++
+	}
+	l.mu.Unlock()
+	if first {
+		l.hub.tell(l.name, err)
+	}
+}
+
+// switchOff ends all calls to the sink.
+func (l *lane) switchOff(err error) {
+	l.mu.Lock()
+	l.busy = false
+	l.stats.SwitchedOff = true
+	l.stats.fail(err)
+	l.discard()
+	l.mu.Unlock()
+	l.hub.tell(l.name, err)
+}
+
+// shut lets the lane come to its end.
+func (l *lane) shut(ctx context.Context, end *monitor.End, drainUntil time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closing, l.ctx, l.end, l.drainUntil = true, ctx, end, drainUntil
+	l.signal()
+}
+
+// abandon gives up the lane unless it has just come to its end. Should the sink
+// come back to life, all that is left for it is its Close.
+func (l *lane) abandon() {
+	select {
+	case <-l.done:
+		return
+	default:
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stats.Abandoned = true
+	l.discard()
+}
+
+func (l *lane) snapshot() Stats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.stats
+	s.Queued = l.count
+	if l.busy {
+		s.Queued++
+	}
+	return s
+}
+
+// panicked is a sink's panic.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string {
+	return fmt.Sprintf("the sink panicked and is switched off: %v\n%s", p.value, p.stack)
+}
