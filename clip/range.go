@@ -14,7 +14,7 @@ const (
 	// RangeWindow is how many ordinary values a Range remembers.
 	RangeWindow = 128
 	// RangeWarmUp is how many values a Range needs before it judges.
-	RangeWarmUp = 32
+	RangeWarmUp = 48
 	// RangeSpread is how many spreads above the median, on the log scale, an
 	// outlier lies.
 	RangeSpread = 6
@@ -62,11 +62,12 @@ const upperNormal = 0.6744897501960817 + 1.1503493803760083 + 1.5341205443525465
 //
 // Not caught: an outlier among the first [RangeWarmUp] values, and one that is
 // hidden by it while it is in the window; one within the range of a level that
-// the run left less than a [RangeWindow] ago; a cliff that is climbed in several
-// steps of less than sqrt(ratio); one of 30 medians where the logarithm
-// deviates by 0.4 or more, since such a run brings them forth by itself. Healthy
-// values that come less often than once in 30 and lie far above all others
-// cannot be told from outliers until RangeRebase of them have come.
+// the run left less than a window ago; a cliff that is climbed in several steps
+// of less than sqrt(ratio) each; one of 30 medians where the logarithm deviates
+// by 0.4 or more, since such a run comes near to that by itself. Healthy values
+// that lie far above all others and make up less than about a tenth of them
+// cannot be told from outliers when the warm-up happened to hold none, until
+// RangeRebase of them have come.
 //
 // All comparisons are relative: multiplying every value by a constant changes
 // no judgement. The zero Range is ready for use. A Range is not safe for
@@ -74,7 +75,7 @@ const upperNormal = 0.6744897501960817 + 1.1503493803760083 + 1.5341205443525465
 type Range struct {
 	ratio  float64 // 0 means RangeRatio
 	n      int
-	next   int             // where the oldest value of a full ring lies
+	next   int                  // where the oldest value of a full ring lies
 	ring   [RangeWindow]float64 // the window in order of arrival
 	sorted [RangeWindow]float64 // the same in order of size
 	limit  float64
