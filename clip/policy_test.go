@@ -11,11 +11,14 @@ import (
 
 // policies makes a new one of each policy. What every policy has to hold is
 // tested over this table.
-var policies = map[string]func() Policy{
-	"none":    None,
-	"norm":    func() Policy { return Norm(1.5) },
-	"value":   func() Policy { return Value(0.2) },
-	"outlier": Outlier,
+var policies = []struct {
+	name   string
+	create func() Policy
+}{
+	{"none", None},
+	{"norm", func() Policy { return Norm(1.5) }},
+	{"value", func() Policy { return Value(0.2) }},
+	{"outlier", Outlier},
 }
 
 var (
@@ -51,9 +54,9 @@ func gradients(seed uint64, steps int, bad bool) []Gradient {
 }
 
 func TestPolicyNames(t *testing.T) {
-	for name, create := range policies {
-		require.Equal(t, name, create().Name())
-		require.NoError(t, create().Validate())
+	for _, c := range policies {
+		require.Equal(t, c.name, c.create().Name())
+		require.NoError(t, c.create().Validate())
 	}
 }
 
@@ -63,19 +66,19 @@ func TestDecisionsAreSound(t *testing.T) {
 	run := append(gradients(1, 2000, true),
 		Gradient{}, Gradient{Norm: nan}, Gradient{Norm: inf}, Gradient{Norm: inf, Max: math.MaxFloat64},
 		Gradient{Norm: math.MaxFloat64, Max: math.MaxFloat64}, Gradient{Norm: 5e-324, Max: 5e-324})
-	for name, create := range policies {
-		p := create()
+	for _, c := range policies {
+		p := c.create()
 		for _, g := range run {
 			d := p.Decide(g)
-			require.Greater(t, d.Factor, 0.0, "%s: %+v", name, g)
-			require.LessOrEqual(t, d.Factor, 1.0, "%s: %+v", name, g)
-			require.GreaterOrEqual(t, d.Threshold, 0.0, "%s: %+v", name, g)
-			require.False(t, math.IsNaN(d.Lower) || math.IsNaN(d.Upper), "%s: %+v", name, g)
+			require.Greater(t, d.Factor, 0.0, "%s: %+v", c.name, g)
+			require.LessOrEqual(t, d.Factor, 1.0, "%s: %+v", c.name, g)
+			require.GreaterOrEqual(t, d.Threshold, 0.0, "%s: %+v", c.name, g)
+			require.False(t, math.IsNaN(d.Lower) || math.IsNaN(d.Upper), "%s: %+v", c.name, g)
 			if d.Changes() {
-				require.NotZero(t, d.Threshold, "%s: %+v", name, g)
+				require.NotZero(t, d.Threshold, "%s: %+v", c.name, g)
 			}
 			if g.NonFinite != 0 || g.Norm == 0 {
-				require.False(t, d.Changes(), "%s: %+v", name, g)
+				require.False(t, d.Changes(), "%s: %+v", c.name, g)
 			}
 		}
 	}
@@ -84,9 +87,9 @@ func TestDecisionsAreSound(t *testing.T) {
 // The same gradients, with and without steps that are not finite, leave the
 // same behind.
 func TestNonFiniteStepsLeaveNoTrace(t *testing.T) {
-	for name, create := range policies {
-		t.Run(name, func(t *testing.T) {
-			clean, poisoned := create(), create()
+	for _, c := range policies {
+		t.Run(c.name, func(t *testing.T) {
+			clean, poisoned := c.create(), c.create()
 			for _, g := range gradients(2, 10_000, false) {
 				clean.Decide(g)
 			}
@@ -95,7 +98,7 @@ func TestNonFiniteStepsLeaveNoTrace(t *testing.T) {
 			}
 			requireSameState(t, clean, poisoned)
 
-			once, never := create(), create()
+			once, never := c.create(), c.create()
 			once.Decide(Gradient{Norm: nan, NonFinite: 1})
 			for _, g := range gradients(3, 10_000, false) {
 				require.Equal(t, never.Decide(g), once.Decide(g))
@@ -106,19 +109,19 @@ func TestNonFiniteStepsLeaveNoTrace(t *testing.T) {
 }
 
 func TestPoliciesGoOnAfterRestore(t *testing.T) {
-	for name, create := range policies {
-		t.Run(name, func(t *testing.T) {
-			p := create()
+	for _, c := range policies {
+		t.Run(c.name, func(t *testing.T) {
+			p := c.create()
 			for _, g := range gradients(4, 1000, true) {
 				saved, err := p.State()
 				require.NoError(t, err)
-				restored := create()
+				restored := c.create()
 				require.NoError(t, restored.Restore(saved))
 				require.Equal(t, p.Decide(g), restored.Decide(g))
 				requireSameState(t, p, restored)
 				p = restored
 			}
-			uninterrupted := create()
+			uninterrupted := c.create()
 			for _, g := range gradients(4, 1000, true) {
 				uninterrupted.Decide(g)
 			}
@@ -129,31 +132,31 @@ func TestPoliciesGoOnAfterRestore(t *testing.T) {
 
 // A checkpoint keeps a policy's state as one value in a larger document.
 func TestStateInsideADocument(t *testing.T) {
-	for name, create := range policies {
-		saved, err := create().State()
+	for _, c := range policies {
+		saved, err := c.create().State()
 		require.NoError(t, err)
 		document, err := json.Marshal(map[string]json.RawMessage{"clip": saved})
-		require.NoError(t, err, name)
+		require.NoError(t, err, c.name)
 		var back map[string]json.RawMessage
 		require.NoError(t, json.Unmarshal(document, &back))
-		require.NoError(t, create().Restore(back["clip"]), name)
+		require.NoError(t, c.create().Restore(back["clip"]), c.name)
 	}
 }
 
 func TestRestoreOfGarbage(t *testing.T) {
-	for name, create := range policies {
-		p := create()
+	for _, c := range policies {
+		p := c.create()
 		for _, g := range gradients(5, 300, false) {
 			p.Decide(g)
 		}
 		before, err := p.State()
 		require.NoError(t, err)
 		for _, garbage := range []string{`{`, `[]`, `{}`, `"x"`, `{"ratio":5,"window":[-1]}`} {
-			require.ErrorContains(t, p.Restore([]byte(garbage)), "clip: ", "%s: %s", name, garbage)
+			require.ErrorContains(t, p.Restore([]byte(garbage)), "clip: ", "%s: %s", c.name, garbage)
 		}
 		after, err := p.State()
 		require.NoError(t, err)
-		require.Equal(t, before, after, name)
+		require.Equal(t, before, after, c.name)
 	}
 	require.Error(t, Outlier().Restore(nil))
 	require.ErrorContains(t, None().Restore([]byte(`{"ratio":5,"window":[]}`)), "saved by another policy")
@@ -161,13 +164,13 @@ func TestRestoreOfGarbage(t *testing.T) {
 
 func TestDecideAllocatesNothing(t *testing.T) {
 	run := gradients(6, 500, true)
-	for name, create := range policies {
-		p := create()
+	for _, c := range policies {
+		p := c.create()
 		require.Zero(t, testing.AllocsPerRun(10, func() {
 			for _, g := range run {
 				p.Decide(g)
 			}
-		}), name)
+		}), c.name)
 	}
 }
 
@@ -183,8 +186,8 @@ func FuzzRestore(f *testing.F) {
 	f.Add([]byte("null"))
 	run := gradients(8, 200, true)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, create := range policies {
-			p, fresh := create(), create()
+		for _, c := range policies {
+			p, fresh := c.create(), c.create()
 			if p.Restore(data) != nil {
 				requireSameState(t, fresh, p)
 			}
@@ -198,9 +201,9 @@ func FuzzRestore(f *testing.F) {
 
 func BenchmarkDecide(b *testing.B) {
 	run := gradients(9, 4096, false)
-	for name, create := range policies {
-		b.Run(name, func(b *testing.B) {
-			p := create()
+	for _, c := range policies {
+		b.Run(c.name, func(b *testing.B) {
+			p := c.create()
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
