@@ -69,6 +69,7 @@ int gtg_measure(void *const *tensors, int64_t n, int gradients, int portable, gt
 // when lower < upper.
 int gtg_apply(void *optimizer, double factor, double lower, double upper, char *error);
 int gtg_apply_list(void *const *tensors, int64_t n, double factor, double lower, double upper, char *error);
+const char *gtg_version(void); // of the libtorch that this was compiled against
 int gtg_seed(int64_t seed, char *error);
 int gtg_set_threads(int64_t n, char *error);
 

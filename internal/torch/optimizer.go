@@ -18,6 +18,9 @@ import (
 // GotchVersion is the version of gotch whose inner shape this package knows.
 const GotchVersion = "v0.9.1"
 
+// Version returns the version of the libtorch that this was compiled against.
+func Version() string { return C.GoString(C.gtg_version()) }
+
 // Optimizer is the C++ optimizer behind a gotch optimizer.
 type Optimizer struct {
 	pointer unsafe.Pointer // torch::optim::Optimizer*

@@ -288,22 +288,31 @@ template <class F> void each_mark(Attached &a, F f) {
   });
 }
 
-// Breadth first from the loss: how many autograd nodes lie between it and each
-// leaf. In a deep network the first layers are the farthest.
+// Breadth first from the loss: how many autograd nodes lie between it and the
+// operation that brings in each leaf. In a deep network the first layers are
+// the farthest. Views of a leaf on its way into that operation (the transposed
+// weight of a linear layer) are not steps towards the input, so they do not count.
 std::unordered_map<const void *, int64_t> distances_from(const torch::Tensor &loss) {
+  struct Place {
+    torch::autograd::Node *node;
+    int64_t distance;
+    int64_t joined; // distance of the last node on the way that has several inputs
+  };
   std::unordered_map<const void *, int64_t> found;
   if (!loss.grad_fn()) return found;
   std::unordered_set<torch::autograd::Node *> seen{loss.grad_fn().get()};
-  std::deque<std::pair<torch::autograd::Node *, int64_t>> queue{{loss.grad_fn().get(), 0}};
+  std::deque<Place> queue{{loss.grad_fn().get(), 0, 0}};
   while (!queue.empty()) {
-    const auto [node, distance] = queue.front();
+    const Place at = queue.front();
     queue.pop_front();
-    if (auto leaf = dynamic_cast<torch::autograd::AccumulateGrad *>(node)) {
-      found.emplace(leaf->variable.unsafeGetTensorImpl(), distance);
+    if (auto leaf = dynamic_cast<torch::autograd::AccumulateGrad *>(at.node)) {
+      found.emplace(leaf->variable.unsafeGetTensorImpl(), at.joined);
     }
-    for (const auto &edge : node->next_edges()) {
+    const auto &edges = at.node->next_edges();
+    const int64_t joined = edges.size() > 1 ? at.distance : at.joined;
+    for (const auto &edge : edges) {
       if (edge.function && seen.insert(edge.function.get()).second) {
-        queue.emplace_back(edge.function.get(), distance + 1);
+        queue.push_back({edge.function.get(), at.distance + 1, joined});
       }
     }
   }
@@ -406,6 +415,8 @@ int gtg_apply_list(void *const *tensors, int64_t n, double factor, double lower,
     }
   });
 }
+
+const char *gtg_version(void) { return TORCH_VERSION; }
 
 int gtg_seed(int64_t seed, char *error) {
   return guarded(error, [&] { torch::manual_seed(seed); });
