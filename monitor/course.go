@@ -1,14 +1,293 @@
 package monitor
 
-// Course is the run's course so far, as every detector needs it: smoothed
-// losses and norms, recent ranges, the best that was reached. It is brought up
-// to date once a step, before the detectors look at it.
-type Course struct{}
+import (
+	"fmt"
+	"math"
+)
+
+const (
+	// settled is how many losses there must be before the run has a level.
+	settled = 8
+	// early is how many norms make the run's own baseline.
+	early = 32
+	// largest is the magnitude above which a finite value does not enter the
+	// statistics, so that no sum over them overflows.
+	largest = 1e200
+)
+
+// Course is the run's course so far, as every detector needs it: the level and
+// the noise of the loss, where it began and the best that it reached, the level
+// of the gradient norm, and what became of each parameter's gradient. It is
+// brought up to date once a step, before the detectors look at it.
+//
+// It counts records, not step numbers: a log that keeps every 10th step is
+// judged by as many records as one that keeps all. Values that are not finite
+// never enter. Nothing in it has an absolute size: multiplying all losses, or
+// all gradients, by a constant multiplies its levels and changes no comparison.
+type Course struct {
+	run   *Run
+	now   courseState
+	slope slope // how gradients change with depth: what is constant of it
+
+	// Of the step at hand.
+	loss, norm       float64
+	hasLoss, hasNorm bool
+	finite           bool
+	block            bool // the loss completed a block of the history
+	grads            bool // there was at least one gradient that is not 0, and all were judged
+	before           lossRange
+}
+
+// courseState is what the course carries from one step to the next.
+type courseState struct {
+	Records   int64    `json:"records"`
+	Losses    window   `json:"losses"`
+	LossCount int64    `json:"loss_count"`
+	History   history  `json:"history"`
+	Start     float64  `json:"start"`
+	Best      float64  `json:"best"`
+	BestAt    int64    `json:"best_at"`
+	BestNoise float64  `json:"best_noise"`
+	Norms     window   `json:"norms"` // natural logarithms
+	NormCount int64    `json:"norm_count"`
+	EarlyNorm float64  `json:"early_norm"` // natural logarithm, as the next two
+	LowNorm   float64  `json:"low_norm"`
+	HighNorm  float64  `json:"high_norm"`
+	ZeroNorms int64    `json:"zero_norms"` // in a row
+	LR        float64  `json:"lr"`
+	WarmUp    int64    `json:"warm_up"` // the last loss before which the learning rate rose
+	Depth     depth    `json:"depth"`
+	Params    []record `json:"params"`
+
+	FirstStep     int64 `json:"first_step"`
+	LastStep      int64 `json:"last_step"`
+	NonFinite     int64 `json:"nonfinite"`
+	Clipped       int64 `json:"clipped"`
+	Skipped       int64 `json:"skipped"`
+	ClipDecisions int64 `json:"clip_decisions"`
+	Curvatures    int64 `json:"curvatures"`
+}
+
+// lossRange is the recent range of the loss before the step at hand.
+type lossRange struct {
+	n           int
+	median      float64
+	spread      float64 // the deviation above the median
+	logSpread   float64 // the same of the logarithm, when all are positive
+	allPositive bool
+}
 
 // NewCourse returns the course of a run that has not begun.
-func NewCourse(run *Run) *Course { return &Course{} }
+func NewCourse(run *Run) *Course {
+	c := &Course{run: run, slope: newSlope(run)}
+	c.now.History = newHistory()
+	c.now.Params = make([]record, len(run.Params))
+	for i := range c.now.Params {
+		c.now.Params[i] = record{Share: -1, Low: 1}
+	}
+	return c
+}
 
-func (c *Course) observe(s *Step) {}
+// Records is how many steps have been observed.
+func (c *Course) Records() int64 { return c.now.Records }
 
-// Detectors returns a fresh set of all detectors for the run.
-func Detectors(run *Run) []Detector { return nil }
+// Loss is the loss of the step at hand, where it is known and finite.
+func (c *Course) Loss() (loss float64, ok bool) { return c.loss, c.hasLoss }
+
+// Norm is the gradient norm of the step at hand, where it is known and finite.
+// Where a record has no total it is computed from the parameters' norms.
+func (c *Course) Norm() (norm float64, ok bool) { return c.norm, c.hasNorm }
+
+// Level is the recent level of the loss, the median of the last 64 that were
+// finite; not ok before there are 8.
+func (c *Course) Level() (level float64, ok bool) {
+	return c.now.Losses.median(), c.now.LossCount >= settled
+}
+
+// Start is the level at which the loss began: the larger of the medians of the
+// first 3 and the first 8, so that neither one wild first loss nor fast
+// learning in the first steps hides it.
+func (c *Course) Start() float64 { return c.now.Start }
+
+// Best is the lowest Level that was reached.
+func (c *Course) Best() float64 { return c.now.Best }
+
+// Progress is how far the loss had come down at its best. It is never negative.
+func (c *Course) Progress() float64 { return max(c.now.Start-c.now.Best, 0) }
+
+// NormLevel is the natural logarithm of the gradient norm's recent level (the
+// median of the last 64), and Baseline that of its first 32; not ok before
+// there are as many.
+func (c *Course) NormLevel() (level float64, ok bool) {
+	return c.now.Norms.median(), c.now.NormCount >= early
+}
+
+// Baseline is described at NormLevel.
+func (c *Course) Baseline() float64 { return c.now.EarlyNorm }
+
+// improving says whether the loss has come down by a real part of where it
+// began and is still near its best.
+func (c *Course) improving() bool {
+	level, ok := c.Level()
+	progress := c.Progress()
+	return ok && progress > 0.05*math.Abs(c.now.Start) &&
+		level-c.now.Best <= 0.2*progress+2*c.now.BestNoise
+}
+
+// progressed says whether the recent loss lies below its start by more than
+// the given share of the start's size.
+func (c *Course) progressed(share float64) bool {
+	level, ok := c.Level()
+	return ok && c.now.Start-level > share*math.Abs(c.now.Start)
+}
+
+// nonFinite says whether the step holds a NaN or an infinity.
+func nonFinite(s *Step) bool {
+	if s.NonFinite.Or(0) > 0 || wild(s.Loss) || wild(s.GradNorm) {
+		return true
+	}
+	for _, n := range s.ParamGradNorms {
+		if wild(n) {
+			return true
+		}
+	}
+	return false
+}
+
+func wild(n Number) bool {
+	_, finite := n.Finite()
+	return n.known && !finite
+}
+
+func (c *Course) observe(s *Step) {
+	now := &c.now
+	if now.Records++; now.Records == 1 {
+		now.FirstStep = s.Step
+	}
+	now.LastStep = s.Step
+	c.finite = !nonFinite(s)
+	if !c.finite {
+		now.NonFinite++
+	}
+	if f, ok := s.Clip.Factor.Get(); ok {
+		now.ClipDecisions++
+		if f < 1 {
+			now.Clipped++
+		}
+	}
+	if s.Action == ActionSkip || s.Action == ActionStop {
+		now.Skipped++
+	}
+	if s.Curvature != nil {
+		now.Curvatures++
+	}
+	c.observeLoss(s)
+	c.observeNorm(s)
+	c.observeParams(s)
+}
+
+func (c *Course) observeLoss(s *Step) {
+	now := &c.now
+	c.block = false
+	if c.loss, c.hasLoss = s.Loss.Finite(); c.hasLoss && math.Abs(c.loss) > largest {
+		c.hasLoss = false
+	}
+	if lr, ok := s.LR.Finite(); ok {
+		if now.LR > 0 && lr > now.LR {
+			now.WarmUp = now.LossCount
+		}
+		now.LR = lr
+	}
+	if !c.hasLoss {
+		return
+	}
+	c.before = rangeOf(&now.Losses)
+	now.Losses.push(c.loss)
+	now.LossCount++
+	c.block = now.History.push(c.loss)
+	level := now.Losses.median()
+	switch {
+	case now.LossCount <= 3:
+		now.Start = level
+	case now.LossCount == settled:
+		now.Start = max(now.Start, level)
+	}
+	if now.LossCount < settled {
+		return
+	}
+	if now.LossCount == settled || level < now.Best {
+		now.Best, now.BestAt, now.BestNoise = level, now.LossCount, now.Losses.deviation()
+	}
+}
+
+// rangeOf describes the window. The spread is taken from its upper half alone:
+// the mean distance of the upper quartile, octile and hexadecile from the
+// median, over the same of a normal distribution.
+func rangeOf(w *window) lossRange {
+	r := lossRange{n: w.n}
+	if w.n < settled {
+		return r
+	}
+	const normal = 0.6744897501960817 + 1.1503493803760083 + 1.5341205443525465
+	r.median = w.median()
+	a, b, c := w.quantile(0.75), w.quantile(0.875), w.quantile(0.9375)
+	r.spread = max((a-r.median)+(b-r.median)+(c-r.median), 0) / normal
+	if r.allPositive = w.sorted[0] > 0; r.allPositive {
+		r.logSpread = max(math.Log(a/r.median)+math.Log(b/r.median)+math.Log(c/r.median), 0) / normal
+	}
+	return r
+}
+
+func (c *Course) observeNorm(s *Step) {
+	now := &c.now
+	if c.norm, c.hasNorm = s.GradNorm.Finite(); !s.GradNorm.known {
+		c.norm, c.hasNorm = total(s.ParamGradNorms)
+	}
+	if c.hasNorm && (c.norm < 0 || c.norm > largest) {
+		c.hasNorm = false
+	}
+	if !c.hasNorm {
+		return
+	}
+	if c.norm == 0 {
+		now.ZeroNorms++
+		return
+	}
+	now.ZeroNorms = 0
+	now.Norms.push(math.Log(c.norm))
+	now.NormCount++
+	level := now.Norms.median()
+	if now.NormCount <= early {
+		now.EarlyNorm, now.LowNorm, now.HighNorm = level, level, level
+	}
+	now.LowNorm, now.HighNorm = min(now.LowNorm, level), max(now.HighNorm, level)
+}
+
+// total is the norm over all parameters; not ok when none is known.
+func total(norms []Number) (norm float64, ok bool) {
+	for _, n := range norms {
+		if v, finite := n.Finite(); finite {
+			norm, ok = math.Hypot(norm, v), true
+		} else if n.known {
+			return 0, false
+		}
+	}
+	return norm, ok
+}
+
+// restore takes back the course's state.
+func (c *Course) restore(data []byte) error {
+	fresh := courseState{History: newHistory()}
+	if err := decode(data, &fresh); err != nil {
+		return err
+	}
+	if len(fresh.Params) != len(c.run.Params) {
+		return fmt.Errorf("it has %d parameters and the run has %d", len(fresh.Params), len(c.run.Params))
+	}
+	if fresh.Records < 0 || fresh.LossCount < 0 || fresh.NormCount < 0 {
+		return fmt.Errorf("it counts %d records, %d losses and %d norms, want none below 0",
+			fresh.Records, fresh.LossCount, fresh.NormCount)
+	}
+	c.now = fresh
+	return nil
+}

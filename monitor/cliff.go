@@ -1,0 +1,83 @@
+package monitor
+
+import (
+	"fmt"
+
+	"github.com/seed-140d0f39/gtg/clip"
+)
+
+// cliffQuiet is how many records without an outlier end an incident, so that
+// several steps off one cliff are one incident.
+const cliffQuiet = 50
+
+// cliff fires when the gradient norm leaps above the limit of its recent range,
+// a [clip.Range]: the statistic by which [clip.Outlier] scales such a gradient
+// back, so that the event and the clipping agree. It fires in the same step and
+// resolves after cliffQuiet records within the range. A rise in many small
+// steps is a trend and no cliff; a new level that stays becomes the range
+// (Deep Learning, section 8.2.4 and figure 8.3; Pascanu, Mikolov and Bengio
+// 2013, section 3).
+type cliff struct {
+	memory[cliffState]
+	norm, limit, median float64
+}
+
+type cliffState struct {
+	Latch latch       `json:"latch"`
+	Range *clip.Range `json:"range"`
+	Steps int64       `json:"steps"` // outliers of this incident
+	Worst float64     `json:"worst"` // the largest norm over its limit
+}
+
+func newCliff() *cliff {
+	d := &cliff{}
+	d.now.Range = clip.NewRange()
+	return d
+}
+
+func (d *cliff) Kind() Kind { return Cliff }
+
+// Restore refuses a state without a range.
+func (d *cliff) Restore(state []byte) error {
+	fresh := memory[cliffState]{}
+	if err := fresh.Restore(state); err != nil {
+		return err
+	}
+	if fresh.now.Range == nil {
+		return fmt.Errorf("there is no range")
+	}
+	d.memory = fresh
+	return nil
+}
+
+func (d *cliff) Observe(_ *Step, c *Course) Condition {
+	norm, ok := c.Norm()
+	if !ok {
+		return Undecided
+	}
+	median := d.now.Range.Median()
+	limit, outlier := d.now.Range.Observe(norm)
+	if outlier {
+		if !d.now.Latch.On {
+			d.now.Steps, d.now.Worst = 0, 0
+		}
+		d.now.Steps++
+		d.now.Worst = max(d.now.Worst, min(norm/limit, largest))
+		d.norm, d.limit, d.median = norm, limit, median
+	}
+	return d.now.Latch.observe(outlier, !outlier, 1, cliffQuiet)
+}
+
+func (d *cliff) Explain(e *Event) {
+	e.describe(Warning, "8.2.4", "Clip the gradient to its recent range (clip.Outlier does) or to a norm a little above the usual; "+
+		"if cliffs go on, lower the learning rate.")
+	if e.State == Resolved {
+		e.Values = map[string]float64{"steps": float64(d.now.Steps), "worst": d.now.Worst}
+		e.Summary = fmt.Sprintf("The gradient norm has been within its range for %d records; since step %d there were %d outliers, the largest %.3g times the limit.",
+			cliffQuiet, e.Since, d.now.Steps, d.now.Worst)
+		return
+	}
+	e.Values = map[string]float64{"grad_norm": d.norm, "limit": d.limit, "median": d.median}
+	e.Summary = fmt.Sprintf("The gradient norm leapt to %.3g, %.3g times its recent median of %.3g and above the limit of %.3g.",
+		d.norm, min(d.norm/d.median, largest), d.median, d.limit)
+}

@@ -1,0 +1,73 @@
+package monitor
+
+import "fmt"
+
+const (
+	// deadRecords is for how many records in a row a gradient must have been
+	// exactly 0.
+	deadRecords = 100
+	// deadAlive is the share of zeros below which a gradient must once have
+	// been for "nearly all" of it to count.
+	deadAlive = 0.9
+	// deadQuiet is how many records without such a parameter end it.
+	deadQuiet = 50
+)
+
+// dead fires when a parameter's gradient has been exactly 0 for deadRecords
+// records in a row while other parameters have one: units that no input
+// activates any more, as with dying rectifiers (Deep Learning, section 6.3.1;
+// Maas, Hannun and Ng 2013). Nearly all of a gradient, 99 % of its elements,
+// counts only where there once was much less: a large embedding has more zeros
+// than that in every step, from the first on, and is healthy, because they are
+// never the same ones. A step in which all gradients are 0 says nothing.
+type dead struct {
+	memory[latch]
+	run     *Run
+	count   int
+	worst   int // the largest dead parameter
+	share   float64
+	records int64
+}
+
+func newDead(run *Run) *dead { return &dead{run: run} }
+
+func (d *dead) Kind() Kind { return Dead }
+
+func (r *record) dead() bool {
+	return r.Zero >= deadRecords || r.Nearly >= deadRecords && r.Low < deadAlive
+}
+
+func (d *dead) Observe(_ *Step, c *Course) Condition {
+	if !c.grads {
+		return Undecided
+	}
+	d.count = 0
+	for i := range c.now.Params {
+		r := &c.now.Params[i]
+		if !r.dead() {
+			continue
+		}
+		if d.count == 0 || d.run.Params[i].Numel > d.run.Params[d.worst].Numel {
+			d.worst, d.records, d.share = i, max(r.Zero, r.Nearly), 1
+			if r.Zero == 0 {
+				d.share = r.Share
+			}
+		}
+		d.count++
+	}
+	return d.now.observe(d.count > 0, d.count == 0, 1, deadQuiet)
+}
+
+func (d *dead) Explain(e *Event) {
+	e.describe(Warning, "8.2.5", "Lower the learning rate or use a leaky rectifier; units that have died rarely come back, so begin again from before.")
+	e.Values = map[string]float64{"params": float64(d.count)}
+	if e.State == Resolved {
+		e.Summary = fmt.Sprintf("No parameter's gradient has been stuck at 0 for the last %d records; one was since step %d.", deadQuiet, e.Since)
+		return
+	}
+	p := d.run.Params[d.worst]
+	e.Param = p.Name
+	e.Values["share"], e.Values["records"], e.Values["numel"] = d.share, float64(d.records), float64(p.Numel)
+	e.Summary = fmt.Sprintf("%.4g %% of the gradient of %s has been exactly 0 for %d records, as that of %d of %d parameters in all.",
+		100*d.share, p.Name, d.records, d.count, len(d.run.Params))
+}

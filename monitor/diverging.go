@@ -1,0 +1,96 @@
+package monitor
+
+import (
+	"fmt"
+	"math"
+)
+
+const (
+	// divergingStart is how many times its own size above its start the loss
+	// must stay; divergingProgress how many times the progress made, and
+	// divergingNoise how many times the noise at its best.
+	divergingStart    = 2
+	divergingProgress = 2
+	divergingNoise    = 10
+	// divergingStay is for how many records.
+	divergingStay = 60
+	// divergingReal is the share of its start by which the loss must have come
+	// down before its loss counts, divergingLost the share of that progress that
+	// is lost, and divergingLong for how many records at least, which must also
+	// be divergingPart of all.
+	divergingReal = 0.3
+	divergingLost = 0.9
+	divergingLong = 300
+	divergingPart = 0.1
+	// divergingQuiet is how many records well below the line end it.
+	divergingQuiet = 64
+)
+
+// diverging fires when the loss climbs away from what it had reached and does
+// not come back. Both forms speak of the level, a median of 64, not of a loss:
+//
+//   - away: it stays above where it began by more than twice its start, twice
+//     the progress and 10 deviations;
+//   - lost: after real progress, well above the noise, it stays about
+//     where it began (90 % of the progress lost) for long.
+//
+// It resolves when the level has been half-way back for divergingQuiet records.
+// A loss that a schedule or a new task lifts for a while is healthy, so both
+// want time and distance rather than an early guess (Deep Learning, section
+// 8.2.4; section 8.3.1 on learning rates that are too large).
+type diverging struct {
+	memory[divergingState]
+	level, start, best float64
+}
+
+type divergingState struct {
+	Latch latch   `json:"latch"`
+	Away  int64   `json:"away"`  // records in a row
+	Lost  int64   `json:"lost"`  // the same for the second form
+	Clear float64 `json:"clear"` // the level below which it has come back
+}
+
+func newDiverging() *diverging { return &diverging{} }
+
+func (d *diverging) Kind() Kind { return Diverging }
+
+func (d *diverging) Observe(_ *Step, c *Course) Condition {
+	if _, ok := c.Loss(); !ok {
+		return Undecided
+	}
+	level, ok := c.Level()
+	if !ok {
+		return Undecided
+	}
+	now := &d.now
+	start, best, progress := c.Start(), c.Best(), c.Progress()
+	size := math.Abs(start)
+	margin := max(divergingStart*size, divergingProgress*progress, divergingNoise*c.now.BestNoise)
+	if now.Away++; level <= start+margin {
+		now.Away = 0
+	}
+	real := progress > divergingReal*size && progress > divergingNoise*c.now.BestNoise
+	if now.Lost++; !real || level <= best+divergingLost*progress {
+		now.Lost = 0
+	}
+	away := now.Away >= divergingStay
+	lost := now.Lost >= divergingLong && float64(now.Lost) >= divergingPart*float64(c.now.LossCount)
+	if (away || lost) && !now.Latch.On {
+		if now.Clear = start - progress/2; away {
+			now.Clear = start + margin/2
+		}
+	}
+	d.level, d.start, d.best = level, start, best
+	return now.Latch.observe(away || lost, level < now.Clear, 1, divergingQuiet)
+}
+
+func (d *diverging) Explain(e *Event) {
+	e.describe(Critical, "8.2.4", "Stop, go back to the last good checkpoint and lower the learning rate, by a factor of 3 to 10 at first.")
+	e.Values = map[string]float64{"level": d.level, "start": d.start, "best": d.best}
+	if e.State == Resolved {
+		e.Summary = fmt.Sprintf("The loss has come back to a level of %.4g, after it had climbed away at step %d.", d.level, e.Since)
+		return
+	}
+	e.Summary = fmt.Sprintf("The loss has climbed to a level of %.4g and stays there; it began at %.4g and had reached %.4g.",
+		d.level, d.start, d.best)
+}

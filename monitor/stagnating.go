@@ -1,0 +1,32 @@
+package monitor
+
+import "fmt"
+
+// stagnating fires when the loss is [stuck] while gᵀg is still strong, at least
+// 1 % of its first level: work is done in every step and no progress is made,
+// which is the mark of ill-conditioning and of a step that is far too small or
+// too long (Deep Learning, section 8.2.1). Without gradient norms a stuck loss
+// is called stagnating too, and the summary says so.
+type stagnating struct{ stuck }
+
+func newStagnating() *stagnating { return &stagnating{} }
+
+func (d *stagnating) Kind() Kind { return Stagnating }
+
+func (d *stagnating) Observe(_ *Step, c *Course) Condition { return d.observe(c, false) }
+
+func (d *stagnating) Explain(e *Event) {
+	e.describe(Warning, "8.2.1", "Try learning rates 10 times higher and lower, look at the labels and the scale of the inputs, and consider an optimizer with momentum or adaptive steps.")
+	e.Values = d.values()
+	if e.State == Resolved {
+		e.Summary = fmt.Sprintf("The loss has come down to a level of %.4g; it had not moved from about %.4g at step %d.", d.level, d.now.Level, e.Since)
+		return
+	}
+	e.Values["fall"] = d.fall
+	work := "the gradients were not measured"
+	if d.hasNorm {
+		work = fmt.Sprintf("gᵀg is at %.3g times its first level", d.ratio)
+	}
+	e.Summary = fmt.Sprintf("The loss is at %.4g, began at %.4g and came down by only %.2g over the last quarter of the run; %s.",
+		d.level, d.start, d.fall, work)
+}

@@ -1,0 +1,94 @@
+package monitor
+
+import "math"
+
+const (
+	// stuckRecords is how many losses since the last rise of the learning rate
+	// it takes at least, and stuckPart which share of all.
+	stuckRecords = 600
+	stuckPart    = 0.5
+	stuckBlocks  = 16
+	// stuckFall is the share of its start by which the loss may have come down
+	// from the last but one quarter of the run to the last, stuckProgress that by
+	// which it may have come down in all, and stuckErrors how many standard
+	// errors both must allow for.
+	stuckFall     = 0.01
+	stuckProgress = 0.05
+	stuckErrors   = 2
+	// stuckNoise is the largest deviation of the losses, as a share of their
+	// level, at which a flat loss says anything.
+	stuckNoise = 0.2
+	// stuckQuiet is how many records at a better level end it.
+	stuckQuiet = 32
+	// stuckShrunk is the share of its first level below which gᵀg has shrunk to
+	// little: 10 % of the norm.
+	stuckShrunk = 0.01
+)
+
+// stuck is the judgement that stagnating and plateau share: the loss does not
+// improve and never did. Over the last half of the run its fall, with its error,
+// is below a share of where it began, and so is the whole progress; a run that
+// made progress and is flat now has converged and is healthy. Since the half
+// grows with the run, a long flat start is given the chance to end. A loss that
+// varies by much of its own size from batch to batch is that of a model that
+// tells examples apart, which may be fine-tuned from good weights, and flat
+// means nothing there; neither does it while the learning rate is warming up.
+type stuck struct {
+	memory[stuckState]
+	start, level, fall, ratio float64
+	hasNorm                   bool
+}
+
+type stuckState struct {
+	Latch latch   `json:"latch"`
+	Level float64 `json:"level"` // where the loss was stuck
+}
+
+// observe says whether the loss is stuck with gᵀg as it should be: shrunk says
+// which.
+func (d *stuck) observe(c *Course, shrunk bool) Condition {
+	level, ok := c.Level()
+	if !c.hasLoss || !ok {
+		return Undecided
+	}
+	now := &d.now
+	size := math.Abs(c.Start())
+	var norm float64
+	norm, d.hasNorm = c.NormLevel()
+	if d.ratio = 1; d.hasNorm {
+		d.ratio = math.Exp(min(2*(norm-c.Baseline()), 400))
+	}
+	d.start = c.Start()
+	if now.Latch.On {
+		better := level < now.Level-stuckProgress*size
+		d.level = level
+		return now.Latch.observe(false, better, 1, stuckQuiet)
+	}
+	if !c.block {
+		return Clear
+	}
+	h := &c.now.History
+	calm := float64(c.now.LossCount - c.now.WarmUp)
+	if len(h.Means) < stuckBlocks || calm < max(stuckRecords, stuckPart*float64(c.now.LossCount)) {
+		return Clear
+	}
+	fall, late, err := h.late()
+	err *= stuckErrors
+	flat := fall+err < stuckFall*size && c.Start()-late+err < stuckProgress*size &&
+		c.Progress() < stuckProgress*size && late < c.Start()+size/2 &&
+		c.now.Losses.deviation() < stuckNoise*math.Abs(late)
+	if !flat || shrunk != (d.hasNorm && d.ratio < stuckShrunk) {
+		return Clear
+	}
+	now.Level, d.level, d.fall = late, late, fall
+	return now.Latch.observe(true, false, 1, stuckQuiet)
+}
+
+// values are the numbers of both kinds' events.
+func (d *stuck) values() map[string]float64 {
+	v := map[string]float64{"start": d.start, "level": d.level}
+	if d.hasNorm {
+		v["gtg_ratio"] = d.ratio
+	}
+	return v
+}

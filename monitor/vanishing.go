@@ -1,0 +1,109 @@
+package monitor
+
+import (
+	"fmt"
+	"math"
+)
+
+const (
+	// vanishingDepth is the share of the last weights' gradient that is left at
+	// the first weights, along a line that explains vanishingFit of the
+	// variance, for vanishingStay records, while the loss has come down by less
+	// than vanishingProgress of its start. An earliest record is vanishingChance.
+	vanishingDepth    = 1e-3
+	vanishingFit      = 0.7
+	vanishingStay     = 200
+	vanishingChance   = 300
+	vanishingProgress = 0.25
+	// vanishingFar is the share at which the loss does not matter: about the
+	// resolution of float32 (2^-24), as far as one and the same learning rate
+	// could serve both ends.
+	vanishingFar = 1e-7
+	// vanishingAll is the share of the run's own baseline to which all gradients
+	// have shrunk, while the loss has come down by less than vanishingHigh of its
+	// start, for vanishingStay records.
+	vanishingAll  = 1e-4
+	vanishingHigh = 0.1
+	// vanishingCalm is the share of the decay, on the log scale, below which it
+	// has ended, after vanishingQuiet records.
+	vanishingCalm  = 0.75
+	vanishingQuiet = 64
+)
+
+// vanishing fires when the gradients shrink geometrically from the last weights
+// to the first until little is left, and the loss does not come down, or when
+// all gradients have become negligible beside those that the run began with
+// while the loss is about where it began (Deep Learning, sections 8.2.5 and
+// 10.7; Bengio, Simard and Frasconi 1994; Glorot and Bengio 2010). Small
+// gradients at the end of a run that has learned are convergence. Parameters
+// without a gradient and gradients of exactly 0 are not part of the trend: they
+// are the business of frozen and dead.
+type vanishing struct {
+	memory[vanishingState]
+	gain, shrunk, level, start float64
+	everywhere                 bool
+	first, last                string
+}
+
+type vanishingState struct {
+	Depth latch `json:"depth"`
+	All   latch `json:"all"`
+}
+
+func newVanishing(run *Run) *vanishing {
+	d := &vanishing{}
+	d.first, d.last = ends(run)
+	return d
+}
+
+func (d *vanishing) Kind() Kind { return Vanishing }
+
+func (d *vanishing) Observe(_ *Step, c *Course) Condition {
+	if !c.hasNorm && !c.grads {
+		return Undecided
+	}
+	now := &d.now
+	level, hasLoss := c.Level()
+	d.level, d.start, d.gain = level, c.Start(), c.now.Depth.Gain
+	if c.grads {
+		depth := &c.now.Depth
+		limit, far := math.Log(vanishingDepth), math.Log(vanishingFar)
+		chance := c.now.Records >= vanishingChance && depth.Records >= early
+		stuck := hasLoss && !c.progressed(vanishingProgress)
+		trend := chance && depth.Fit > vanishingFit && (depth.Gain < far || stuck && depth.Gain < limit)
+		now.Depth.observe(trend, depth.Gain > vanishingCalm*limit || hasLoss && !stuck && depth.Gain > vanishingCalm*far,
+			vanishingStay, vanishingQuiet)
+	}
+	norm, ok := c.NormLevel()
+	if d.shrunk = norm - c.Baseline(); c.now.ZeroNorms > 0 {
+		d.shrunk = math.Inf(-1)
+	}
+	if ok && c.hasNorm && hasLoss {
+		limit := math.Log(vanishingAll)
+		gone := d.shrunk < limit && !c.progressed(vanishingHigh) && c.Progress() < vanishingHigh*math.Abs(d.start)
+		now.All.observe(gone, d.shrunk > vanishingCalm*limit || c.progressed(2*vanishingHigh),
+			vanishingStay, vanishingQuiet)
+	}
+	d.everywhere = now.All.On
+	if now.Depth.On || now.All.On {
+		return Holding
+	}
+	return Clear
+}
+
+func (d *vanishing) Explain(e *Event) {
+	e.describe(Warning, "8.2.5", "Use an activation that does not saturate with the initialisation that belongs to it, residual connections, or normalisation layers.")
+	left, shrunk := math.Exp(d.gain), math.Exp(d.shrunk)
+	e.Values = map[string]float64{"depth_ratio": left, "shrunk": shrunk, "level": d.level, "start": d.start}
+	switch {
+	case e.State == Resolved:
+		e.Summary = fmt.Sprintf("The gradients no longer vanish, or the loss comes down: the first weights get %.3g of what the last get, and all are at %.3g of their first level.",
+			left, shrunk)
+	case d.everywhere:
+		e.Summary = fmt.Sprintf("All gradients have shrunk to %.3g of their first level while the loss, at %.4g, is about where it began (%.4g).",
+			shrunk, d.level, d.start)
+	default:
+		e.Param = d.first
+		e.Summary = fmt.Sprintf("The gradient vanishes through depth: %s gets about %.3g of what %s gets.", d.first, left, d.last)
+	}
+}
