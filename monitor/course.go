@@ -130,7 +130,7 @@ func (c *Course) Baseline() float64 { return c.now.EarlyNorm }
 func (c *Course) improving() bool {
 	level, ok := c.Level()
 	progress := c.Progress()
-	return ok && progress > 0.05*math.Abs(c.now.Start) &&
+	return ok && progress > 0.1*math.Abs(c.now.Start) &&
 		level-c.now.Best <= 0.2*progress+2*c.now.BestNoise
 }
 

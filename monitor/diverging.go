@@ -13,7 +13,7 @@ const (
 	divergingProgress = 2
 	divergingNoise    = 10
 	// divergingStay is for how many records.
-	divergingStay = 60
+	divergingStay = 40
 	// divergingReal is the share of its start by which the loss must have come
 	// down before its loss counts, divergingLost the share of that progress that
 	// is lost, and divergingLong for how many records at least, which must also
@@ -34,7 +34,8 @@ const (
 //   - lost: after real progress, well above the noise, it stays about
 //     where it began (90 % of the progress lost) for long.
 //
-// It resolves when the level has been half-way back for divergingQuiet records.
+// It resolves when the level has been half-way back for divergingQuiet records:
+// half-way to the best where there was real progress, else to the start.
 // A loss that a schedule or a new task lifts for a while is healthy, so both
 // want time and distance rather than an early guess (Deep Learning, section
 // 8.2.4; section 8.3.1 on learning rates that are too large).
@@ -76,12 +77,17 @@ func (d *diverging) Observe(_ *Step, c *Course) Condition {
 	away := now.Away >= divergingStay
 	lost := now.Lost >= divergingLong && float64(now.Lost) >= divergingPart*float64(c.now.LossCount)
 	if (away || lost) && !now.Latch.On {
-		if now.Clear = start - progress/2; away {
-			now.Clear = start + margin/2
+		if now.Clear = start + margin/2; real {
+			now.Clear = start - progress/2
 		}
 	}
 	d.level, d.start, d.best = level, start, best
-	return now.Latch.observe(away || lost, level < now.Clear, 1, divergingQuiet)
+	was := now.Latch.On
+	condition := now.Latch.observe(away || lost, level < now.Clear, 1, divergingQuiet)
+	if was && condition == Clear {
+		now.Away, now.Lost = 0, 0
+	}
+	return condition
 }
 
 func (d *diverging) Explain(e *Event) {

@@ -1,6 +1,9 @@
 package monitor
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 const (
 	// stuckRecords is how many losses since the last rise of the learning rate
@@ -8,10 +11,10 @@ const (
 	stuckRecords = 600
 	stuckPart    = 0.5
 	stuckBlocks  = 16
-	// stuckFall is the share of its start by which the loss may have come down
-	// from the last but one quarter of the run to the last, stuckProgress that by
-	// which it may have come down in all, and stuckErrors how many standard
-	// errors both must allow for.
+	// stuckFall is the share of its start by which the loss may have moved from
+	// the last but one quarter of the run to the last, stuckProgress that by
+	// which it may have moved in all, and stuckErrors how many standard errors
+	// both must allow for.
 	stuckFall     = 0.01
 	stuckProgress = 0.05
 	stuckErrors   = 2
@@ -26,8 +29,8 @@ const (
 )
 
 // stuck is the judgement that stagnating and plateau share: the loss does not
-// improve and never did. Over the last half of the run its fall, with its error,
-// is below a share of where it began, and so is the whole progress; a run that
+// improve and never did. Over the last half of the run its change, with its
+// error, is below a share of where it began, and so is that since the start; a run that
 // made progress and is flat now has converged and is healthy. Since the half
 // grows with the run, a long flat start is given the chance to end. A loss that
 // varies by much of its own size from batch to batch is that of a model that
@@ -60,7 +63,8 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 	}
 	d.start = c.Start()
 	if now.Latch.On {
-		better := level < now.Level-stuckProgress*size
+		// The median of a window varies by about a sixth of what its values do.
+		better := level < now.Level-max(stuckProgress*size, c.now.Losses.deviation())
 		d.level = level
 		return now.Latch.observe(false, better, 1, stuckQuiet)
 	}
@@ -74,8 +78,8 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 	}
 	fall, late, err := h.late()
 	err *= stuckErrors
-	flat := fall+err < stuckFall*size && c.Start()-late+err < stuckProgress*size &&
-		c.Progress() < stuckProgress*size && late < c.Start()+size/2 &&
+	flat := math.Abs(fall)+err < stuckFall*size && math.Abs(c.Start()-late)+err < stuckProgress*size &&
+		c.Start()-slices.Min(h.Means) < stuckProgress*size &&
 		c.now.Losses.deviation() < stuckNoise*math.Abs(late)
 	if !flat || shrunk != (d.hasNorm && d.ratio < stuckShrunk) {
 		return Clear

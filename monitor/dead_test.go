@@ -1,0 +1,62 @@
+package monitor
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func deadFaults() []fault {
+	return []fault{
+		{recipe{name: "a layer dies, and with it all before it", steps: 1500, layers: 6, loss: after(500, plainLoss, func(_ int, r *rand.Rand) float64 {
+			return 2.3 + 0.01*r.NormFloat64()
+		}), norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
+			if t >= 500 {
+				for i := range 9 {
+					zero(s, i)
+				}
+			}
+		}}, Dead, 600, 610, false, []Kind{Diverging, LossSpike}},
+		{recipe{name: "born dead", steps: 500, layers: 6, loss: learning(0.7, 0.693, 30, 0.003), norm: plainNorm, edit: func(_ int, s *Step, _ *rand.Rand) {
+			for i := range 11 {
+				zero(s, i)
+			}
+		}}, Dead, 100, 105, false, nil},
+		{recipe{name: "nearly all units of a layer", steps: 1500, layers: 6, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
+			if t >= 500 {
+				s.ZeroGrads[4] = width * width * 995 / 1000
+			}
+		}}, Dead, 600, 610, false, nil},
+		{recipe{name: "comes back", steps: 1500, layers: 6, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
+			if t >= 500 && t < 800 {
+				zero(s, 4)
+				zero(s, 5)
+			}
+		}}, Dead, 600, 610, true, nil},
+	}
+}
+
+func TestDead(t *testing.T) {
+	for _, f := range deadFaults() {
+		f.check(t)
+	}
+	// One row of an embedding in each step, at batch size 1: a constant count.
+	recipe{name: "embedding at batch size 1", steps: 2000, loss: plainLoss, norm: plainNorm, edit: func(_ int, s *Step, _ *rand.Rand) {
+		s.ZeroGrads[0] = width*width - 8
+	}}.silent(t, Dead)
+	recipe{name: "now and then", steps: 2000, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
+		if t%90 != 0 {
+			zero(s, 4)
+		}
+	}}.silent(t, Dead)
+}
+
+func TestDeadNamesTheWorst(t *testing.T) {
+	f := deadFaults()[3]
+	e := observe(f.run(), f.make(0))[0]
+	require.Equal(t, "layer3.weight", e.Param)
+	require.Equal(t, 2.0, e.Values["params"])
+	require.Equal(t, 1.0, e.Values["share"])
+	require.Equal(t, float64(deadRecords), e.Values["records"])
+}

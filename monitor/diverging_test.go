@@ -1,0 +1,40 @@
+package monitor
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func divergingFaults() []fault {
+	return []fault{
+		{recipe{name: "climbs from the start", steps: 1000, loss: func(t int, r *rand.Rand) float64 {
+			return 0.7 * math.Exp(float64(t)/100) * (1 + 0.1*r.NormFloat64())
+		}, norm: plainNorm}, Diverging, 100, 350, false, nil},
+		{recipe{name: "sign error", steps: 1500, loss: func(t int, r *rand.Rand) float64 {
+			return 0.7 + 0.01*float64(t)*(1+0.2*r.NormFloat64())
+		}, norm: plainNorm}, Diverging, 140, 400, false, nil},
+		{recipe{name: "short run", steps: 154, loss: func(t int, r *rand.Rand) float64 {
+			return 1.1 + 5*float64(t)*(1+0.5*r.NormFloat64())
+		}, noParams: true}, Diverging, 50, 130, false, nil},
+		{recipe{name: "leaps away and stays", steps: 2000, loss: after(1000, plainLoss, func(_ int, r *rand.Rand) float64 {
+			return 12 + r.NormFloat64()
+		}), norm: plainNorm}, Diverging, 1050, 1150, false, []Kind{LossSpike}},
+		{recipe{name: "all that was learned is lost", steps: 3000, loss: after(1000, plainLoss, func(_ int, r *rand.Rand) float64 {
+			return 2.31 + 0.02*r.NormFloat64()
+		}), norm: plainNorm}, Diverging, 1300, 1400, false, []Kind{LossSpike}},
+		{recipe{name: "comes back", steps: 3000, loss: after(1000, plainLoss, func(t int, r *rand.Rand) float64 {
+			return 0.3 + 12*math.Exp(-math.Pow(float64(t)/400, 4)) + 0.1*r.NormFloat64()
+		}), norm: plainNorm}, Diverging, 1050, 1150, true, []Kind{LossSpike}},
+	}
+}
+
+func TestDiverging(t *testing.T) {
+	for _, f := range divergingFaults() {
+		f.check(t)
+	}
+	recipe{name: "a bump", steps: 3000, loss: func(t int, r *rand.Rand) float64 {
+		bump := 1.5 * math.Exp(-math.Pow(float64(t-1500)/60, 2))
+		return plainLoss(t, r) + bump
+	}, norm: plainNorm}.silent(t, Diverging)
+}
