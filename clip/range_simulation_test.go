@@ -158,3 +158,40 @@ func TestRangeCatchesCliffs(t *testing.T) {
 		require.Zero(t, missed, "log-normal %v: cliffs of 30 medians missed in 380,800 steps", sigma)
 	}
 }
+
+// What the comment of Range says about its limits.
+func TestRangeLimitations(t *testing.T) {
+	t.Parallel()
+	missed, judged := 0, 0
+	for run := range uint64(400) {
+		next := lognormal(0.4)(rand.New(rand.NewPCG(3, run)))
+		var r Range
+		for step := range 300 {
+			if r.Ready() {
+				judged++
+				if !(30*r.Median() > r.Limit()) {
+					missed++
+				}
+			}
+			r.Observe(next(step))
+		}
+	}
+	require.Less(t, float64(missed)/float64(judged), 0.004, "cliffs of 30 medians missed at 0.4")
+
+	met := 0
+	for run := range uint64(400) {
+		next := twoModes(0.1)(rand.New(rand.NewPCG(4, run)))
+		var r Range
+		rejects := 0
+		for step := range 1000 {
+			if _, outlier := r.Observe(next(step)); outlier {
+				rejects++
+			}
+		}
+		if rejects > 0 {
+			met++
+		}
+	}
+	t.Logf("two modes, a tenth large: %d of 400 runs", met)
+	require.LessOrEqual(t, met, 400/60)
+}
