@@ -1,0 +1,36 @@
+# What builds and tests without cgo and without libtorch.
+PURE = ./clip/... ./monitor/... ./adapters/... ./internal/delivery/... ./internal/setup/... ./cmd/...
+
+.PHONY: help setup demo test pure race bench lint fuzz clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing and fit gotch to this machine's libtorch
+	@scripts/setup.sh
+
+demo: setup ## Train a character model on Go's own sources, watched by gtg
+	go run ./examples/charrnn
+
+test: setup ## Run all tests
+	CGO_ENABLED=0 go build -buildvcs=false $(PURE)
+	go test -timeout 20m ./...
+
+pure: ## Test, without cgo, what needs no libtorch
+	CGO_ENABLED=0 go test -short -timeout 10m $(PURE)
+
+race: setup ## Run all tests under the race detector
+	go test -race -short -timeout 25m ./...
+
+bench: setup ## Run the benchmarks: what a step of gtg costs, among others
+	go test -run '^$$' -bench . -benchmem -timeout 30m ./...
+
+lint: setup ## Check formatting, go vet and staticcheck
+	@scripts/lint.sh
+
+fuzz: setup ## Run each fuzz target for 10 seconds
+	@scripts/fuzz.sh 10s
+
+clean: ## Remove what set-up, the examples and the tools wrote here
+	rm -rf bin go.work go.work.sum internal/torch/zlibtorch.go
+	find . -name '*.gtg.jsonl' -o -name '*.test' -o -name '*.prof' | xargs rm -f

@@ -1,0 +1,12 @@
+#!/bin/sh
+# Run every fuzz target for a while: scripts/fuzz.sh [TIME], 10s unless told.
+set -eu
+cd "$(dirname "$0")/.."
+time=${1:-10s}
+
+grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do
+	sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$file" | while read -r target; do
+		echo "$(dirname "$file") $target"
+		go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" -timeout 10m "$(dirname "$file")" </dev/null
+	done
+done

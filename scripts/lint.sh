@@ -1,0 +1,12 @@
+#!/bin/sh
+# Formatting, go vet and staticcheck, over every package.
+set -eu
+cd "$(dirname "$0")/.."
+
+unformatted=$(gofmt -l .)
+if [ -n "$unformatted" ]; then
+	printf 'not formatted (gofmt -w mends it):\n%s\n' "$unformatted" >&2
+	exit 1
+fi
+go vet ./...
+go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
