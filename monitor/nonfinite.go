@@ -45,7 +45,10 @@ func (d *nonfinite) Observe(s *Step, c *Course) Condition {
 		if wild(s.GradNorm) {
 			d.norm = fmtWild(s.GradNorm.value)
 		}
-		d.elements, _ = s.NonFinite.Finite()
+		var ok bool
+		if d.elements, ok = s.NonFinite.Finite(); !ok {
+			d.elements = 0
+		}
 	}
 	return d.now.Latch.observe(!c.finite, c.finite, 1, nonfiniteQuiet)
 }
