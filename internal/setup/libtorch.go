@@ -127,31 +127,21 @@ var versionMacro = regexp.MustCompile(`(?m)^\s*#\s*define\s+TORCH_VERSION_(MAJOR
 
 // version reads libtorch's version from its headers.
 func version(include string) (string, error) {
-	places := []string{
-		filepath.Join(include, "torch/csrc/api/include/torch/version.h"),
-		filepath.Join(include, "torch/headeronly/version.h"), // where newer ones define it
+	path := filepath.Join(include, "torch/csrc/api/include/torch/version.h")
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("its headers are missing or unreadable: %w", err)
 	}
-	var first error
-	for _, path := range places {
-		src, err := os.ReadFile(path)
-		if err != nil {
-			if first == nil {
-				first = fmt.Errorf("its headers are missing or unreadable: %w", err)
-			}
-			continue
-		}
-		part := map[string]string{}
-		for _, m := range versionMacro.FindAllStringSubmatch(string(src), -1) {
-			part[m[1]] = m[2]
-		}
-		if len(part) == 3 {
-			return part["MAJOR"] + "." + part["MINOR"] + "." + part["PATCH"], nil
-		}
+	// Newer ones define it in another file, which this one includes.
+	more, _ := os.ReadFile(filepath.Join(include, "torch/headeronly/version.h"))
+	part := map[string]string{}
+	for _, m := range versionMacro.FindAllStringSubmatch(string(src)+"\n"+string(more), -1) {
+		part[m[1]] = m[2]
 	}
-	if first == nil {
-		first = fmt.Errorf("%s does not tell libtorch's version", places[0])
+	if len(part) != 3 {
+		return "", fmt.Errorf("%s does not tell libtorch's version", path)
 	}
-	return "", first
+	return part["MAJOR"] + "." + part["MINOR"] + "." + part["PATCH"], nil
 }
 
 // cxx11 reports whether libc10 was built with libstdc++'s C++11 ABI. Code that
