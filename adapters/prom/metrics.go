@@ -1,0 +1,126 @@
+package prom
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are the vectors that all sinks of one registry share, as one
+// collector.
+type metrics struct {
+	info                                              *prometheus.GaugeVec
+	steps, clips, nonfiniteGradients, nonfiniteLosses *prometheus.CounterVec
+	skipped, detections                               *prometheus.CounterVec
+	step, timestamp, loss, lr                         *prometheus.GaugeVec
+	norm, clippedNorm, squaredNorm                    *prometheus.GaugeVec
+	curvature, rayleigh, clipRatio, clipThreshold     *prometheus.GaugeVec
+	firing, layers                                    *prometheus.GaugeVec
+	normHistogram, duration, overhead                 *prometheus.HistogramVec
+	all                                               []vector
+
+	dropped *prometheus.Desc
+	mu      sync.Mutex
+	drops   map[[2]string]func() int64 // by run and sink
+}
+
+type vector interface {
+	prometheus.Collector
+	DeletePartialMatch(prometheus.Labels) int
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		dropped: prometheus.NewDesc("gtg_reports_dropped_total",
+			"Records that a sink has lost because its queue was full or it was switched off.", []string{"run", "sink"}, nil),
+		drops: map[[2]string]func() int64{},
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gtg_" + name, Help: help}, append([]string{"run"}, labels...))
+		m.all = append(m.all, v)
+		return v
+	}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gtg_" + name, Help: help}, append([]string{"run"}, labels...))
+		m.all = append(m.all, v)
+		return v
+	}
+	histogram := func(name, help string, buckets []float64) *prometheus.HistogramVec {
+		v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "gtg_" + name, Help: help, Buckets: buckets,
+			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160, NativeHistogramMinResetDuration: time.Hour,
+		}, []string{"run"})
+		m.all = append(m.all, v)
+		return v
+	}
+	m.info = gauge("run_info", "What the run is; always 1.", "framework", "device", "optimizer")
+	m.steps = counter("steps_total", "Optimizer steps that this process reported.")
+	m.step = gauge("global_step", "Number of the last step; goes on after a resume.")
+	m.timestamp = gauge("last_step_timestamp_seconds", "Unix time of the last step.")
+	m.loss = gauge("loss", "Last finite loss.")
+	m.lr = gauge("learning_rate", "Learning rate in force.")
+	m.norm = gauge("gradient_norm", "Last finite L2 norm of all gradients before clipping.")
+	m.clippedNorm = gauge("gradient_clipped_norm", "Last finite L2 norm of all gradients times the clipping factor.")
+	m.squaredNorm = gauge("gradient_squared_norm", "Last finite squared L2 norm of all gradients before clipping, the product of g with itself.")
+	m.curvature = gauge("gradient_curvature", "Last finite curvature along the gradient, the product of g, H and g.")
+	m.rayleigh = gauge("gradient_rayleigh_quotient", "Last finite Rayleigh quotient of the Hessian along the gradient.")
+	m.clipRatio = gauge("gradient_clip_ratio", "What the gradients were last multiplied by; 1 is untouched.")
+	m.clipThreshold = gauge("gradient_clip_threshold", "Clipping threshold in force.")
+	m.clips = counter("gradient_clips_total", "Steps whose gradients were scaled down.")
+	m.nonfiniteGradients = counter("nonfinite_gradients_total", "Steps with a gradient that holds a NaN or an infinity.")
+	m.nonfiniteLosses = counter("nonfinite_losses_total", "Steps with a loss that is NaN or infinite.")
+	m.skipped = counter("skipped_steps_total", "Steps that did not reach the optimizer or were taken back.", "reason")
+	m.detections = counter("detections_total", "Times that a detector began to fire.", "detector")
+	m.firing = gauge("detector_firing", "1 while a detector fires, 0 otherwise.", "detector")
+	m.layers = gauge("layer_gradient_norm", "Last finite L2 norm of one parameter's gradient before clipping.", "layer")
+	// The classic buckets span what norms and durations can be; the native ones adapt.
+	m.normHistogram = histogram("step_gradient_norm", "L2 norms of all gradients before clipping that are finite.", decades(-8, 8))
+	m.duration = histogram("step_duration_seconds", "Time from one step to the next.", decades(-5, 3))
+	m.overhead = histogram("monitor_duration_seconds", "What gtg itself cost in a step.", decades(-7, 1))
+	return m
+}
+
+// decades are the powers of 10.
+func decades(from, to int) (buckets []float64) {
+	for i := from; i <= to; i++ {
+		buckets = append(buckets, math.Pow10(i))
+	}
+	return buckets
+}
+
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, v := range m.all {
+		v.Describe(ch)
+	}
+	ch <- m.dropped
+}
+
+func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	for _, v := range m.all {
+		v.Collect(ch)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for labels, dropped := range m.drops {
+		metric, err := prometheus.NewConstMetric(m.dropped, prometheus.CounterValue, float64(dropped()), labels[:]...)
+		if err != nil {
+			metric = prometheus.NewInvalidMetric(m.dropped, err)
+		}
+		ch <- metric
+	}
+}
+
+// remove deletes the run's series.
+func (m *metrics) remove(run string) {
+	for _, v := range m.all {
+		v.DeletePartialMatch(prometheus.Labels{"run": run})
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for labels := range m.drops {
+		if labels[0] == run {
+			delete(m.drops, labels)
+		}
+	}
+}
