@@ -8,6 +8,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// dropped yields what each sink has lost so far.
+type dropped = func(yield func(sink string, records int64))
+
 // metrics are the vectors that all sinks of one registry share, as one
 // collector.
 type metrics struct {
@@ -21,9 +24,9 @@ type metrics struct {
 	normHistogram, duration, overhead                 *prometheus.HistogramVec
 	all                                               []vector
 
-	dropped *prometheus.Desc
-	mu      sync.Mutex
-	drops   map[[2]string]func() int64 // by run and sink
+	reportsDropped *prometheus.Desc
+	mu             sync.Mutex
+	drops          map[string]dropped // by run
 }
 
 type vector interface {
@@ -33,9 +36,9 @@ type vector interface {
 
 func newMetrics() *metrics {
 	m := &metrics{
-		dropped: prometheus.NewDesc("gtg_reports_dropped_total",
+		reportsDropped: prometheus.NewDesc("gtg_reports_dropped_total",
 			"Records that a sink has lost because its queue was full or it was switched off.", []string{"run", "sink"}, nil),
-		drops: map[[2]string]func() int64{},
+		drops: map[string]dropped{},
 	}
 	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
 		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gtg_" + name, Help: help}, append([]string{"run"}, labels...))
@@ -93,7 +96,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, v := range m.all {
 		v.Describe(ch)
 	}
-	ch <- m.dropped
+	ch <- m.reportsDropped
 }
 
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
@@ -102,12 +105,16 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for labels, dropped := range m.drops {
-		metric, err := prometheus.NewConstMetric(m.dropped, prometheus.CounterValue, float64(dropped()), labels[:]...)
-		if err != nil {
-			metric = prometheus.NewInvalidMetric(m.dropped, err)
+	for run, drops := range m.drops {
+		sum := map[string]int64{} // two sinks may have one name
+		drops(func(sink string, records int64) { sum[clean(sink)] += records })
+		for sink, records := range sum {
+			metric, err := prometheus.NewConstMetric(m.reportsDropped, prometheus.CounterValue, float64(records), run, sink)
+			if err != nil {
+				metric = prometheus.NewInvalidMetric(m.reportsDropped, err)
+			}
+			ch <- metric
 		}
-		ch <- metric
 	}
 }
 
@@ -118,9 +125,5 @@ func (m *metrics) remove(run string) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for labels := range m.drops {
-		if labels[0] == run {
-			delete(m.drops, labels)
-		}
-	}
+	delete(m.drops, run)
 }

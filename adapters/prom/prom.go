@@ -27,12 +27,19 @@ func WithLayers(n int) Option { return func(s *Sink) { s.layerLimit = n } }
 // WithRemoval removes the run's series at Close.
 func WithRemoval() Option { return func(s *Sink) { s.removal = true } }
 
+// WithDropped exports gtg_reports_dropped_total: dropped yields each sink of
+// the run and how many records it has lost so far. It is asked at every
+// scrape, from any goroutine.
+func WithDropped(dropped func(yield func(sink string, records int64))) Option {
+	return func(s *Sink) { s.dropped = dropped }
+}
+
 // Sink exports one run. It is a [monitor.Sink].
 type Sink struct {
 	metrics    *metrics
 	layerLimit int
 	removal    bool
-	watched    map[string]func() int64
+	dropped    dropped
 
 	run           string
 	started       time.Time
@@ -85,7 +92,7 @@ func New(reg prometheus.Registerer, options ...Option) (*Sink, error) {
 	if reg == nil {
 		return nil, errors.New("prom: no registry: pass prometheus.DefaultRegisterer or prometheus.NewRegistry()")
 	}
-	s := &Sink{metrics: newMetrics(), watched: map[string]func() int64{}}
+	s := &Sink{metrics: newMetrics()}
 	for _, o := range options {
 		o(s)
 	}
@@ -104,11 +111,6 @@ func New(reg prometheus.Registerer, options ...Option) (*Sink, error) {
 	}
 	return s, nil
 }
-
-// WatchDropped exports what dropped returns as gtg_reports_dropped_total of the
-// sink. It is asked at every scrape, from any goroutine. It takes effect when it
-// is called before Start.
-func (s *Sink) WatchDropped(sink string, dropped func() int64) { s.watched[clean(sink)] = dropped }
 
 // Start makes the series of the run.
 func (s *Sink) Start(r *monitor.Run) error {
@@ -144,10 +146,10 @@ func (s *Sink) Start(r *monitor.Run) error {
 		optimizer = r.Optimizer.Kind
 	}
 	m.info.WithLabelValues(s.run, clean(r.Framework), clean(r.Device), clean(optimizer)).Set(1)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for sink, dropped := range s.watched {
-		m.drops[[2]string{s.run, sink}] = dropped
+	if s.dropped != nil {
+		m.mu.Lock()
+		m.drops[s.run] = s.dropped
+		m.mu.Unlock()
 	}
 	return nil
 }

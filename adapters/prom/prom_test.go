@@ -102,7 +102,6 @@ func TestAStep(t *testing.T) {
 func TestTheSeriesOfARunThatHasNotStepped(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	s := started(t, reg, "r")
-	s.WatchDropped("too late", func() int64 { return 1 })
 	got := series(t, reg)
 	for _, k := range monitor.Kinds() {
 		require.Equal(t, "0", got[fmt.Sprintf(`gtg_detections_total{detector="%s"}`, k)])
@@ -247,23 +246,27 @@ func TestAStrangersMetricOfTheSameName(t *testing.T) {
 
 func TestDroppedReports(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	s, err := prom.New(reg, prom.WithRemoval())
-	require.NoError(t, err)
 	lost := int64(3)
-	s.WatchDropped("runlog", func() int64 { return lost })
-	require.NoError(t, s.Start(&monitor.Run{Name: "r"}))
+	s := started(t, reg, "r", prom.WithRemoval(), prom.WithDropped(func(yield func(string, int64)) {
+		yield("runlog", lost)
+		yield("zap", 1)
+		yield("zap", 1)
+	}))
 	require.Equal(t, "3", series(t, reg)[`gtg_reports_dropped_total{sink="runlog"}`])
 	lost = 5
 	require.Equal(t, "5", series(t, reg)[`gtg_reports_dropped_total{sink="runlog"}`])
+	require.Equal(t, "2", series(t, reg)[`gtg_reports_dropped_total{sink="zap"}`])
 	require.NoError(t, s.Close(t.Context(), nil))
 	require.Empty(t, series(t, reg))
 }
 
+// lossless has lost nothing so far.
+func lossless(yield func(string, int64)) { yield("runlog", 0) }
+
 func TestTheMetricsPassTheLinter(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
-	s, err := prom.New(reg, prom.WithLayers(2))
+	s, err := prom.New(reg, prom.WithLayers(2), prom.WithDropped(lossless))
 	require.NoError(t, err)
-	s.WatchDropped("runlog", func() int64 { return 0 })
 	require.NoError(t, s.Start(&monitor.Run{Name: "bad\xff\"name\n", Params: []monitor.Param{{Name: "\xfe"}}}))
 	require.NoError(t, s.Step(everything(1)))
 	problems, err := testutil.GatherAndLint(reg)
@@ -274,9 +277,8 @@ func TestTheMetricsPassTheLinter(t *testing.T) {
 // The package's table names every metric there is, and no other.
 func TestTheTableOfTheMetrics(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	s, err := prom.New(reg, prom.WithLayers(1))
+	s, err := prom.New(reg, prom.WithLayers(1), prom.WithDropped(lossless))
 	require.NoError(t, err)
-	s.WatchDropped("runlog", func() int64 { return 0 })
 	require.NoError(t, s.Start(&monitor.Run{Params: []monitor.Param{{}}}))
 	require.NoError(t, s.Step(everything(1)))
 	families, err := reg.Gather()
