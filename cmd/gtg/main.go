@@ -25,6 +25,7 @@ import (
 type cli struct {
 	Setup   setupCmd         `cmd:"" help:"Fit gotch to this machine's libtorch and put it in force with a go.work file."`
 	Doctor  doctorCmd        `cmd:"" help:"Check each part of the set-up and say what to do about what fails."`
+	Replay  replayCmd        `cmd:"" help:"Judge a recorded run again with the detectors that judge it live."`
 	Version kong.VersionFlag `help:"Print the version."`
 }
 

@@ -95,24 +95,29 @@ func (d *doctor) do(ctx context.Context) bool {
 		}
 		return torch.String(), nil
 	})
+	gtg := false
 	if torch != nil {
-		d.modules(ctx, root, torch)
+		gtg = d.modules(ctx, root, torch)
 		d.blas(torch)
 	}
-	if d.failed {
+	switch {
+	case d.failed:
 		d.say("step", Warn, "not tried", "mend what failed first")
-		return false
+	case !gtg:
+		d.say("step", Warn, "not tried: the program for it comes with gtg", "")
+	default:
+		d.step(ctx, root)
 	}
-	d.step(ctx, root)
 	return !d.failed
 }
 
-// modules checks that the fitted gotch and gtg's flags are in force.
-func (d *doctor) modules(ctx context.Context, root string, torch *Libtorch) {
+// modules checks that the fitted gotch and gtg's flags are in force, and
+// reports whether there is a gtg.
+func (d *doctor) modules(ctx context.Context, root string, torch *Libtorch) bool {
 	found, err := d.list(ctx, root)
 	if err != nil {
 		d.say("gotch", Fail, "the modules of "+root+" cannot be listed: "+err.Error(), setupAdvice)
-		return
+		return false
 	}
 	dir := found[gotchPath]
 	s, err := readStamp(dir)
@@ -130,14 +135,15 @@ func (d *doctor) modules(ctx context.Context, root string, torch *Libtorch) {
 	}
 	if dir = found[gtgPath]; dir == "" {
 		d.say("gtg", Warn, "this module does not require gtg", "run: go get "+gtgPath+", then gtg setup")
-		return
+		return false
 	}
 	flags, err := os.ReadFile(filepath.Join(dir, flagsFile))
 	if err != nil || string(flags) != torch.zlibtorchGo() {
 		d.say("gtg", Fail, "gtg's own C++ has no flags for this libtorch: "+dir, setupAdvice)
-		return
+		return true
 	}
 	d.say("gtg", OK, dir, "")
+	return true
 }
 
 // list returns the folders of gotch and gtg, as far as they are among the
