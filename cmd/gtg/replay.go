@@ -66,7 +66,10 @@ func replay(in io.Reader, out, errout io.Writer, human bool) error {
 			fmt.Fprintln(errout, "gtg replay:", err)
 			continue
 		case err != nil:
-			return unreadable{fmt.Errorf("after line %d: %w", r.line, err)}
+			if r.line > 0 {
+				err = fmt.Errorf("after line %d: %w", r.line, err)
+			}
+			return unreadable{err}
 		}
 		r.line = line.Number
 		if err := r.take(line); errors.As(err, &bad) {
@@ -81,7 +84,7 @@ func replay(in io.Reader, out, errout io.Writer, human bool) error {
 type replayer struct {
 	print monitor.Sink
 	any   bool // the log had a run or a step
-	line  int
+	line  int  // the last line that was read
 
 	next *monitor.Run // a run line whose steps have not come yet
 	run  *monitor.Run // the run that is judged

@@ -205,6 +205,39 @@ func TestReplayOfAFile(t *testing.T) {
 	require.Empty(t, errout.String())
 }
 
+func TestReplayOnTheCommandLine(t *testing.T) {
+	file := filepath.Join("testdata", "replay.jsonl")
+	for _, c := range []struct {
+		args        []string
+		status      int
+		out, errout string
+	}{
+		{[]string{"replay", file}, 0, `{"type":"end","step":60,`, ""},
+		{[]string{"replay", "--human", file}, 0, "The verdict after step 60:", ""},
+		{[]string{"replay", "testdata"}, 2, "", "is a directory"},
+		{[]string{"replay", "missing"}, 2, "", "open missing: no such file"},
+		{[]string{"replay", os.DevNull}, 2, "", "not a run log"},
+		{[]string{"replay"}, 2, "", "file"},
+	} {
+		var out, errout bytes.Buffer
+		require.Equal(t, c.status, run(t.Context(), c.args, &out, &errout), "%v", c.args)
+		require.Contains(t, out.String(), c.out)
+		require.Contains(t, errout.String(), c.errout)
+		require.Equal(t, c.status == 0, errout.Len() == 0)
+	}
+}
+
+func TestReplayOfStandardInput(t *testing.T) {
+	f, err := os.Open(filepath.Join("testdata", "replay.jsonl"))
+	require.NoError(t, err)
+	defer f.Close()
+	defer func(stdin *os.File) { os.Stdin = stdin }(os.Stdin)
+	os.Stdin = f
+	var out, errout bytes.Buffer
+	require.Zero(t, run(t.Context(), []string{"replay", "-"}, &out, &errout), errout.String())
+	require.Equal(t, []int64{60}, ends(t, out.String()))
+}
+
 // Output that cannot be written is no fault of the log: another error.
 func TestReplayIntoABrokenPipe(t *testing.T) {
 	for _, human := range []bool{false, true} {
