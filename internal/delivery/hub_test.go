@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -294,53 +295,69 @@ func TestASinkThatPanicsIsSwitchedOff(t *testing.T) {
 func TestAHangingSinkIsAbandoned(t *testing.T) {
 	for _, at := range []string{"start r", "step 1", "event 1", "close 9"} {
 		t.Run(at, func(t *testing.T) {
-			release := make(chan struct{})
-			p := &probe{before: func(call string) error {
-				if call == at {
-					<-release
-				}
-				return nil
-			}}
-			good := &probe{}
-			h := start(map[string]*probe{"p": p, "good": good})
-			h.Step(&monitor.Step{Step: 1})
-			h.Event(&monitor.Event{Step: 1})
-			h.Step(&monitor.Step{Step: 2})
-			r := h.Close(within(t, 100*time.Millisecond), &monitor.End{Step: 9})
-			require.NoError(t, r.of(t, "good").Err())
-			s := r.of(t, "p")
-			require.True(t, s.Abandoned)
-			require.Error(t, s.Err())
-			require.EqualValues(t, 3, s.Delivered+s.Dropped+int64(s.Queued))
+			synctest.Test(t, func(t *testing.T) {
+				release := make(chan struct{})
+				p := &probe{before: func(call string) error {
+					if call == at {
+						<-release
+					}
+					return nil
+				}}
+				good := &probe{}
+				h := start(map[string]*probe{"p": p, "good": good})
+				h.Step(&monitor.Step{Step: 1})
+				h.Event(&monitor.Event{Step: 1})
+				h.Step(&monitor.Step{Step: 2})
+				began := time.Now()
+				r := h.Close(within(t, time.Minute), &monitor.End{Step: 9})
+				require.Equal(t, time.Minute, time.Since(began), "the whole time, and no more")
+				require.NoError(t, r.of(t, "good").Err())
+				s := r.of(t, "p")
+				require.True(t, s.Abandoned)
+				require.Error(t, s.Err())
+				require.EqualValues(t, 3, s.Delivered+s.Dropped+int64(s.Queued))
 
-			// Back to life, it is closed and its goroutine ends.
-			close(release)
-			<-h.lanes[0].done
-			<-h.lanes[1].done
-			calls := p.seen()
-			require.Equal(t, "close 9", calls[len(calls)-1])
+				// Back to life, it is closed and its goroutine ends.
+				close(release)
+				synctest.Wait()
+				calls := p.seen()
+				require.Equal(t, "close 9", calls[len(calls)-1])
+			})
 		})
 	}
 }
 
+func TestACloseWithoutADeadlineHasOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		h := start(map[string]*probe{"p": {before: func(string) error { <-release; return nil }}})
+		began := time.Now()
+		require.True(t, h.Close(context.Background(), &monitor.End{})[0].Abandoned)
+		require.Equal(t, DefaultCloseTimeout, time.Since(began))
+		close(release)
+	})
+}
+
 // A slow sink with a long queue still writes the end of the run.
 func TestCloseLeavesTimeForTheEnd(t *testing.T) {
-	p := &probe{before: func(call string) error {
-		if call != "close 9" {
-			time.Sleep(20 * time.Millisecond)
+	synctest.Test(t, func(t *testing.T) {
+		p := &probe{before: func(call string) error {
+			if call != "close 9" {
+				time.Sleep(time.Second)
+			}
+			return nil
+		}}
+		h := start(map[string]*probe{"p": p})
+		for i := range int64(1000) {
+			h.Step(&monitor.Step{Step: i + 1})
 		}
-		return nil
-	}}
-	h := start(map[string]*probe{"p": p})
-	for i := range int64(1000) {
-		h.Step(&monitor.Step{Step: i + 1})
-	}
-	s := h.Close(within(t, 2*time.Second), &monitor.End{Step: 9}).of(t, "p")
-	require.False(t, s.Abandoned)
-	require.Positive(t, s.Dropped)
-	require.EqualValues(t, 1000, s.Delivered+s.Dropped)
-	calls := p.seen()
-	require.Equal(t, "close 9", calls[len(calls)-1])
+		s := h.Close(within(t, time.Minute), &monitor.End{Step: 9}).of(t, "p")
+		require.False(t, s.Abandoned)
+		require.EqualValues(t, 29, s.Delivered, "half a minute, less the second of Start")
+		require.EqualValues(t, 971, s.Dropped)
+		calls := p.seen()
+		require.Equal(t, "close 9", calls[len(calls)-1])
+	})
 }
 
 func TestConcurrentUse(t *testing.T) {
