@@ -67,6 +67,7 @@ func (o *Optimizer) Attach(step func(*Report) bool) (*Attachment, error) {
 		handles.Delete(a.handle)
 		return nil, ErrAttached
 	}
+	C.gtg_training_thread()
 	return a, nil
 }
 
@@ -96,12 +97,13 @@ func (a *Attachment) Step(loss *ts.Tensor, optimize func() error) error {
 	if err != nil {
 		return fmt.Errorf("the loss: %w", err)
 	}
+	var backward unsafe.Pointer
 	if !Interposed {
-		C.gtg_before_backward(p[0])
+		backward = C.gtg_before_backward(p[0])
 	}
 	err = loss.Backward()
-	if !Interposed {
-		C.gtg_after_backward()
+	if backward != nil {
+		C.gtg_after_backward(backward)
 	}
 	if err != nil {
 		return err

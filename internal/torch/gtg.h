@@ -79,12 +79,17 @@ int gtg_attach(void *optimizer, uintptr_t handle, char *error);
 void gtg_detach(void *optimizer);
 int64_t gtg_thread(void); // the calling thread's id
 
+// The calling thread trains: see quarantine.cpp.
+void gtg_training_thread(void);
+void gtg_came_back(int step_ended);
+
 // The halves of the interposed functions that need libtorch.
 int64_t gtg_attached(void);
 void *gtg_find(void *optimizer); // adds a reference; NULL when not attached
 void gtg_release(void *attached);
-void gtg_before_backward(void *loss);
-void gtg_after_backward(void);
+void *gtg_before_backward(void *loss); // to be given to the next two
+void *gtg_loss(void *backward);        // the loss to differentiate
+void gtg_after_backward(void *backward);
 void gtg_zeroed(void *attached);
 gtg_report *gtg_measure_step(void *attached);
 uintptr_t gtg_handle(void *attached);

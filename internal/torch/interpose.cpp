@@ -1,5 +1,6 @@
 // The three functions of gotch's C boundary that every training loop goes
-// through, interposed by the linker (--wrap). An optimizer that nobody attached
+// through, interposed by the linker (--wrap). A fourth, at_free, is in
+// quarantine.cpp. An optimizer that nobody attached
 // passes straight through.
 #include "gtg.h"
 
@@ -19,9 +20,11 @@ void __wrap_at_backward(void *loss, int keep_graph, int create_graph) {
     __real_at_backward(loss, keep_graph, create_graph);
     return;
   }
-  gtg_before_backward(loss);
-  __real_at_backward(loss, keep_graph, create_graph);
-  gtg_after_backward();
+  gtg_training_thread();
+  void *backward = gtg_before_backward(loss);
+  __real_at_backward(gtg_loss(backward), keep_graph, create_graph);
+  gtg_after_backward(backward);
+  gtg_came_back(0);
 }
 
 void __wrap_ato_step(void *optimizer) {
@@ -32,6 +35,7 @@ void __wrap_ato_step(void *optimizer) {
   }
   if (gtgStep(gtg_handle(attached), gtg_measure_step(attached))) __real_ato_step(optimizer);
   gtg_release(attached);
+  gtg_came_back(1);
 }
 
 void __wrap_ato_zero_grad(void *optimizer) {

@@ -257,6 +257,9 @@ struct Attached {
 
 // A loss between the two halves of its backward pass.
 struct Backward {
+  // gotch lets Go's garbage collector free its handle of the loss while the
+  // pass is under way: this one holds the graph until the end.
+  torch::Tensor loss;
   bool ready = false;
   double value = 0;
   torch::Tensor there;
@@ -266,7 +269,6 @@ using Handle = std::shared_ptr<Attached>;
 std::shared_mutex registry_mutex;
 std::vector<Handle> registry;
 std::atomic<int64_t> registry_size{0};
-thread_local Backward backward;
 
 Handle find(void *optimizer) {
   std::shared_lock<std::shared_mutex> lock(registry_mutex);
@@ -430,7 +432,8 @@ int64_t gtg_thread(void) {
 #ifdef __linux__
   return syscall(SYS_gettid);
 #else
-  return int64_t(reinterpret_cast<intptr_t>(&backward)); // one for each thread
+  static thread_local char here; // one for each thread
+  return int64_t(reinterpret_cast<intptr_t>(&here));
 #endif
 }
 
@@ -470,11 +473,12 @@ void gtg_release(void *attached) { delete static_cast<Handle *>(attached); }
 
 uintptr_t gtg_handle(void *attached) { return (*static_cast<Handle *>(attached))->handle; }
 
-void gtg_before_backward(void *loss) {
+void *gtg_before_backward(void *loss) {
+  auto kept = new Backward{*tensor_of(loss)};
+  auto &backward = *kept;
   const auto start = Clock::now();
-  backward = Backward{};
   guarded(nullptr, [&] {
-    const torch::Tensor &l = *tensor_of(loss);
+    const torch::Tensor &l = backward.loss;
     if (!l.defined() || l.numel() != 1) return; // the real function will say so
     backward.ready = true;
     if (l.is_cpu()) {
@@ -501,9 +505,14 @@ void gtg_before_backward(void *loss) {
     }
     for (const auto &a : all) a->nanoseconds += since(start) / int64_t(all.size());
   });
+  return kept;
 }
 
-void gtg_after_backward(void) {
+void *gtg_loss(void *backward) { return &static_cast<Backward *>(backward)->loss; }
+
+void gtg_after_backward(void *kept) {
+  const std::unique_ptr<Backward> owned(static_cast<Backward *>(kept));
+  auto &backward = *owned;
   const auto start = Clock::now();
   guarded(nullptr, [&] {
     if (!backward.ready) return;
@@ -525,7 +534,6 @@ void gtg_after_backward(void) {
       a->nanoseconds += since(start) / int64_t(all.size());
     }
   });
-  backward = Backward{};
 }
 
 void gtg_zeroed(void *attached) {

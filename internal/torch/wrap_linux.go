@@ -3,7 +3,7 @@
 package torch
 
 // #cgo CXXFLAGS: -DGTG_WRAP
-// #cgo LDFLAGS: -Wl,--wrap=at_backward -Wl,--wrap=ato_step -Wl,--wrap=ato_zero_grad
+// #cgo LDFLAGS: -Wl,--wrap=at_backward -Wl,--wrap=ato_step -Wl,--wrap=ato_zero_grad -Wl,--wrap=at_free
 import "C"
 
 // Interposed says whether this build sees the calls of an unchanged training

@@ -1,0 +1,264 @@
+package hooks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sugarme/gotch/nn"
+
+	"github.com/seed-140d0f39/gtg/adapters/prom"
+	"github.com/seed-140d0f39/gtg/adapters/runlog"
+	"github.com/seed-140d0f39/gtg/internal/delivery"
+	"github.com/seed-140d0f39/gtg/internal/torch"
+	"github.com/seed-140d0f39/gtg/monitor"
+)
+
+// ErrAttached is returned when an optimizer already has a guard.
+var ErrAttached = torch.ErrAttached
+
+// Guard watches over one optimizer. Its methods may be called from any
+// goroutine.
+type Guard struct {
+	options *options
+	thread  int64 // the OS thread that Attach locked, 0 when it did not
+	started time.Time
+	hub     *delivery.Hub
+
+	done chan struct{}
+	err  atomic.Pointer[error]
+
+	mu         sync.Mutex // the fields below
+	optimizer  *torch.Optimizer
+	attachment *torch.Attachment
+	run        *monitor.Run
+	monitor    *monitor.Monitor // nil before the first step
+	params     params
+	step       monitor.Step // the record, used again at every step
+	norms      []float64    // what the policy sees of the parameters
+	skipped    int          // steps in a row
+	tail       time.Duration
+	stopped    bool
+	closed     bool
+	lost       error
+	complaints map[string]bool
+}
+
+// runs counts the guards of this process, for the default names.
+var runs atomic.Int64
+
+// Attach puts a guard on the optimizer, on the goroutine that trains. With no
+// options the guard watches everything, skips steps whose gradients are not
+// finite, clips cliffs, and says so through [slog.Default]; see the options for
+// logs, metrics and files.
+//
+// It is an error when opt is nil, has no parameters, is attached already, or
+// belongs to another version of gotch than the one that gtg knows, and when an
+// option is not valid. The optimizer is then as it was.
+func Attach(opt *nn.Optimizer, opts ...Option) (*Guard, error) {
+	g, err := attach(opt, opts)
+	if err != nil {
+		return nil, fmt.Errorf("gtg: %w", err)
+	}
+	return g, nil
+}
+
+func attach(opt *nn.Optimizer, opts []Option) (*Guard, error) {
+	o, err := newOptions(opts)
+	if err != nil {
+		return nil, err
+	}
+	optimizer, err := torch.Find(opt)
+	if err != nil {
+		return nil, err
+	}
+	g := &Guard{options: o, optimizer: optimizer, started: time.Now(), done: make(chan struct{})}
+	hyper, err := optimizer.Describe()
+	if err != nil {
+		return nil, err
+	}
+	g.run = describe(hyper, g.started)
+	g.run.Name, g.run.Config = o.name, o.config
+	if o.name == "" {
+		g.run.Name = defaultName()
+	}
+	if o.state != nil {
+		// Read once now, so that a bad state is refused before anything has changed.
+		if err := g.checkState(o.state); err != nil {
+			return nil, err
+		}
+	}
+	if g.attachment, err = optimizer.Attach(g.onStep); err != nil {
+		return nil, err
+	}
+	if err := g.openSinks(); err != nil {
+		g.attachment.Detach()
+		return nil, err
+	}
+	if o.lockThread {
+		runtime.LockOSThread()
+		g.thread = torch.Thread()
+	}
+	if o.fence {
+		fence.up()
+	}
+	return g, nil
+}
+
+// openSinks makes the sinks that need a file or a registry.
+func (g *Guard) openSinks() error {
+	o := g.options
+	sinks := o.sinks
+	if !o.logged {
+		sinks = append(sinks, delivery.Named{Name: "slog", Sink: &fallback{}})
+	}
+	if o.metrics != nil {
+		s, err := prom.New(o.metrics, append([]prom.Option{prom.WithDropped(g.dropped)}, o.promOpts...)...)
+		if err != nil {
+			return err
+		}
+		sinks = append(sinks, delivery.Named{Name: "prometheus", Sink: s})
+	}
+	if o.runLog != "" {
+		w, err := runlog.Create(o.runLog, o.runLogOpts...)
+		if err != nil {
+			return err
+		}
+		sinks = append(sinks, delivery.Named{Name: "runlog", Sink: w})
+	}
+	g.hub = delivery.New(sinks)
+	return nil
+}
+
+// dropped tells the metrics what each sink has lost so far.
+func (g *Guard) dropped(yield func(sink string, records int64)) {
+	for _, s := range g.hub.Stats() {
+		yield(s.Sink, s.Dropped)
+	}
+}
+
+func describe(h torch.Hyper, started time.Time) *monitor.Run {
+	known := func(v float64) monitor.Number {
+		if v != v {
+			return monitor.Number{}
+		}
+		return monitor.Known(v)
+	}
+	return &monitor.Run{
+		Started:   started,
+		Framework: "gotch " + strings.TrimPrefix(torch.GotchVersion, "v") + ", libtorch " + torch.Version(),
+		Device:    h.Device,
+		Optimizer: &monitor.Optimizer{Kind: h.Kind, LR: known(h.LR), Momentum: known(h.Momentum),
+			Beta1: known(h.Beta1), Beta2: known(h.Beta2), WeightDecay: known(h.WeightDecay)},
+	}
+}
+
+func defaultName() string {
+	name := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
+	if n := runs.Add(1); n > 1 {
+		name += "-" + strconv.FormatInt(n, 10)
+	}
+	return name
+}
+
+// Reattach moves the guard to another optimizer of the same run, for programs
+// that build a new one every epoch. Steps are counted on, and the detectors and
+// the clipping policy remember what they saw.
+func (g *Guard) Reattach(opt *nn.Optimizer) error {
+	optimizer, err := torch.Find(opt)
+	if err != nil {
+		return fmt.Errorf("gtg: %w", err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return errors.New("gtg: this guard is closed: attach the new optimizer with hooks.Attach")
+	}
+	attachment, err := optimizer.Attach(g.onStep)
+	if err != nil {
+		return fmt.Errorf("gtg: %w", err)
+	}
+	g.attachment.Detach()
+	g.optimizer, g.attachment = optimizer, attachment
+	return nil
+}
+
+// Done is closed when gtg advises the loop to stop, or was told to stop it. A
+// loop that does not ask loses nothing but the advice.
+func (g *Guard) Done() <-chan struct{} { return g.done }
+
+// Err says why Done is closed, and is nil before.
+func (g *Guard) Err() error {
+	if err := g.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// advise closes Done with the first reason.
+func (g *Guard) advise(err error) {
+	if g.err.CompareAndSwap(nil, &err) {
+		close(g.done)
+	}
+}
+
+// Verdict goes through the challenges 8.2.1 to 8.2.5 of Deep Learning in order
+// and says of each whether the run met it so far.
+func (g *Guard) Verdict() []monitor.Finding {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.verdict()
+}
+
+func (g *Guard) verdict() []monitor.Finding {
+	if g.monitor == nil {
+		return monitor.New(g.run).Verdict()
+	}
+	return g.monitor.Verdict()
+}
+
+// Close takes the guard off the optimizer, which steps on as if it had never
+// been attached, and has every sink write what it still holds. It returns what
+// was lost on the way, or nil: records that a full queue dropped, sinks that
+// failed or did not finish before the deadline. Closing again returns the same.
+//
+// Call it on the goroutine that attached, so that the goroutine's lock to its
+// thread can be undone.
+func (g *Guard) Close() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return g.lost
+	}
+	g.closed = true
+	g.attachment.Detach()
+	if g.options.fence {
+		fence.down()
+	}
+	if g.thread != 0 && g.thread == torch.Thread() {
+		// A locked thread runs no other goroutine, so this is the one that locked it.
+		runtime.UnlockOSThread()
+	}
+	if g.monitor == nil {
+		g.hub.Start(g.run)
+	}
+	end := &monitor.End{Step: g.step.Step, T: monitor.Known(time.Since(g.started).Seconds()), Reason: monitor.Closed,
+		Verdict: g.verdict()}
+	if g.stopped {
+		end.Reason = monitor.Stopped
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), g.options.deadline)
+	defer cancel()
+	if err := g.hub.Close(ctx, end).Err(); err != nil {
+		g.lost = fmt.Errorf("gtg: %w", err)
+	}
+	return g.lost
+}

@@ -1,0 +1,217 @@
+package hooks
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/seed-140d0f39/gtg/adapters/prom"
+	"github.com/seed-140d0f39/gtg/adapters/runlog"
+	"github.com/seed-140d0f39/gtg/adapters/zaplog"
+	"github.com/seed-140d0f39/gtg/clip"
+	"github.com/seed-140d0f39/gtg/internal/delivery"
+	"github.com/seed-140d0f39/gtg/monitor"
+)
+
+// An Option changes how [Attach] attaches. Options with bad values make Attach
+// return an error that names them.
+type Option func(*options)
+
+type options struct {
+	name       string
+	config     map[string]any
+	policy     clip.Policy
+	detectors  func(*monitor.Run) []monitor.Detector
+	sinks      []delivery.Named
+	logged     bool // the caller has a place for events: no fallback
+	metrics    prometheus.Registerer
+	promOpts   []prom.Option
+	runLog     string
+	runLogOpts []runlog.Option
+	maxSkips   int
+	afterSkips SkipLimit
+	lockThread bool
+	fence      bool
+	deadline   time.Duration
+	state      []byte
+
+	errs []error
+}
+
+// DefaultMaxSkips is how many steps in a row may be skipped before gtg says
+// that skipping does not help.
+const DefaultMaxSkips = 10
+
+// DefaultCloseDeadline is how long [Guard.Close] waits for the sinks.
+const DefaultCloseDeadline = 5 * time.Second
+
+func newOptions(opts []Option) (*options, error) {
+	o := &options{
+		policy:     clip.Outlier(),
+		detectors:  monitor.Detectors,
+		maxSkips:   DefaultMaxSkips,
+		lockThread: true,
+		deadline:   DefaultCloseDeadline,
+	}
+	for _, opt := range opts {
+		if opt == nil {
+			o.refuse("an option is nil")
+			continue
+		}
+		opt(o)
+	}
+	return o, errors.Join(o.errs...)
+}
+
+func (o *options) refuse(format string, args ...any) {
+	o.errs = append(o.errs, fmt.Errorf(format, args...))
+}
+
+// WithName names the run in the run log, the logs and the metrics' label run.
+// The default is the name of the program, with a number behind it for the
+// second optimizer that it attaches and those after it.
+func WithName(name string) Option {
+	return func(o *options) {
+		if name == "" {
+			o.refuse("WithName(\"\"): a run's name has at least one character")
+		}
+		o.name = name
+	}
+}
+
+// WithConfig notes the program's own settings in the run log's first line.
+func WithConfig(config map[string]any) Option {
+	return func(o *options) { o.config = config }
+}
+
+// WithClip sets the clipping policy. The default is [clip.Outlier], which
+// leaves a healthy run alone; [clip.None] only measures. A policy serves one
+// optimizer.
+func WithClip(policy clip.Policy) Option {
+	return func(o *options) {
+		if policy == nil {
+			o.refuse("WithClip(nil): use clip.None() to leave gradients alone")
+			return
+		}
+		if err := policy.Validate(); err != nil {
+			o.errs = append(o.errs, err)
+		}
+		o.policy = policy
+	}
+}
+
+// WithDetectors replaces the detectors. The function is called once, when the
+// run's parameters are known; [monitor.Detectors] is the default.
+func WithDetectors(detectors func(*monitor.Run) []monitor.Detector) Option {
+	return func(o *options) {
+		if detectors == nil {
+			o.refuse("WithDetectors(nil): give a function that returns detectors")
+			return
+		}
+		o.detectors = detectors
+	}
+}
+
+// WithLogger sends steps and events to a zap logger, see package zaplog.
+// Without it, events of severity warning and above go to [slog.Default], so
+// that nothing that gtg does to a run goes unsaid; [zap.NewNop] silences that.
+func WithLogger(log *zap.Logger, opts ...zaplog.Option) Option {
+	return func(o *options) {
+		if log == nil {
+			o.refuse("WithLogger(nil): use zap.NewNop() for no log")
+			return
+		}
+		o.logged = true
+		o.sinks = append(o.sinks, delivery.Named{Name: "zap", Sink: zaplog.New(log, opts...)})
+	}
+}
+
+// WithMetrics registers the run's metrics, see package prom.
+func WithMetrics(registerer prometheus.Registerer, opts ...prom.Option) Option {
+	return func(o *options) {
+		if registerer == nil {
+			o.refuse("WithMetrics(nil): use prometheus.DefaultRegisterer or a registry of your own")
+			return
+		}
+		o.metrics, o.promOpts = registerer, opts
+	}
+}
+
+// WithRunLog writes the run log to the file, see package runlog.
+func WithRunLog(path string, opts ...runlog.Option) Option {
+	return func(o *options) {
+		if path == "" {
+			o.refuse("WithRunLog(\"\"): give the file's path, e.g. run.gtg.jsonl")
+			return
+		}
+		o.runLog, o.runLogOpts = path, opts
+	}
+}
+
+// WithSink sends steps and events to a sink of the caller's. Its methods are
+// called from a goroutine of their own; a sink that is slow, hangs or panics
+// loses records and never holds up the loop.
+func WithSink(name string, sink monitor.Sink) Option {
+	return func(o *options) {
+		if name == "" || sink == nil {
+			o.refuse("WithSink(%q, %v): a sink has a name and is not nil", name, sink)
+			return
+		}
+		o.sinks = append(o.sinks, delivery.Named{Name: name, Sink: sink})
+	}
+}
+
+// WithMaxSkips bounds skipping: when n steps in a row had to be skipped because
+// their gradients were not finite, [Guard.Err] is set and then says what
+// happens with further ones. The default is [DefaultMaxSkips] and [StopRun].
+func WithMaxSkips(n int, then SkipLimit) Option {
+	return func(o *options) {
+		if n < 1 {
+			o.refuse("WithMaxSkips(%d): at least 1 step has to be skipped before skipping can be given up", n)
+		}
+		if then != StopRun && then != StepAnyway {
+			o.refuse("WithMaxSkips: the limit's effect is StopRun or StepAnyway, not %d", then)
+		}
+		o.maxSkips, o.afterSkips = n, then
+	}
+}
+
+// WithoutThreadLock leaves the calling goroutine free to move between operating
+// system threads. Attach locks it to one by default, because libtorch keeps its
+// grad mode and its errors for each thread, and a goroutine that moves between
+// them while gradients are off leaves a thread behind that cannot train any
+// more. Use it only when the loop is locked already.
+func WithoutThreadLock() Option {
+	return func(o *options) { o.lockThread = false }
+}
+
+// WithGCFence has garbage collected between steps only, where no libtorch
+// operation of the loop is under way. gotch does not keep its tensors alive
+// while libtorch works on them, so a collection in the middle of an operation
+// can free a tensor in use and crash the program. The fence switches Go's own
+// pacing off for the whole process (as debug.SetGCPercent(-1) does) until
+// [Guard.Close], and collects itself when Go's heap or the process has grown
+// enough, or comes near the memory limit if there is one.
+func WithGCFence() Option {
+	return func(o *options) { o.fence = true }
+}
+
+// WithCloseDeadline sets how long [Guard.Close] waits for the sinks. The
+// default is [DefaultCloseDeadline].
+func WithCloseDeadline(d time.Duration) Option {
+	return func(o *options) {
+		if d <= 0 {
+			o.refuse("WithCloseDeadline(%v): the deadline is above 0", d)
+		}
+		o.deadline = d
+	}
+}
+
+// WithState goes on from what [Guard.State] returned in an earlier process: the
+// steps' count, the clipping policy's and the detectors' memory.
+func WithState(state []byte) Option {
+	return func(o *options) { o.state = state }
+}
