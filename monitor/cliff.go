@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/seed-140d0f39/gtg/clip"
 )
@@ -10,9 +11,15 @@ import (
 // several steps off one cliff are one incident.
 const cliffQuiet = 50
 
+// Where the norm's recent median is below cliffSmall of the run's baseline, the
+// run has converged but for single examples, and an outlier is no cliff unless
+// it is above clip.RangeRatio times the baseline.
+const cliffSmall = 0.2
+
 // cliff fires when the gradient norm leaps above the limit of its recent range,
 // a [clip.Range]: the statistic by which [clip.Outlier] scales such a gradient
-// back, so that the event and the clipping agree. It fires in the same step and
+// back, so that the event and the clipping agree, but for the small gradients of
+// a converged run, which may well be clipped and are no news. It fires in the same step and
 // resolves after cliffQuiet records within the range. A rise in many small
 // steps is a trend and no cliff; a new level that stays becomes the range
 // (Deep Learning, section 8.2.4 and figure 8.3; Pascanu, Mikolov and Bengio
@@ -57,6 +64,10 @@ func (d *cliff) Observe(_ *Step, c *Course) Condition {
 	}
 	median := d.now.Range.Median()
 	limit, outlier := d.now.Range.Observe(norm)
+	if outlier && c.now.NormCount >= early {
+		baseline := math.Exp(c.Baseline())
+		outlier = median > cliffSmall*baseline || norm > clip.RangeRatio*baseline
+	}
 	if outlier {
 		if !d.now.Latch.On {
 			d.now.Steps, d.now.Worst = 0, 0

@@ -8,7 +8,7 @@ import (
 const (
 	// settled is how many losses there must be before the run has a level.
 	settled = 8
-	// early is how many norms make the run's own baseline.
+	// early is how many norms, and losses, make the run's own baseline.
 	early = 32
 	// largest is the magnitude above which a finite value does not enter the
 	// statistics, so that no sum over them overflows.
@@ -45,6 +45,7 @@ type courseState struct {
 	LossCount int64    `json:"loss_count"`
 	History   history  `json:"history"`
 	Start     float64  `json:"start"`
+	EarlyHigh float64  `json:"early_high"` // the upper octile of the first losses
 	Best      float64  `json:"best"`
 	BestAt    int64    `json:"best_at"`
 	BestNoise float64  `json:"best_noise"`
@@ -104,9 +105,9 @@ func (c *Course) Level() (level float64, ok bool) {
 	return c.now.Losses.median(), c.now.LossCount >= settled
 }
 
-// Start is the level at which the loss began: the larger of the medians of the
-// first 3 and the first 8, so that neither one wild first loss nor fast
-// learning in the first steps hides it.
+// Start is the level at which the loss began: the largest of the medians of the
+// first 3, 8 and 32, so that neither a wild first loss, nor fast learning in the
+// first steps, nor noise hides it.
 func (c *Course) Start() float64 { return c.now.Start }
 
 // Best is the lowest Level that was reached.
@@ -139,6 +140,16 @@ func (c *Course) improving() bool {
 func (c *Course) progressed(share float64) bool {
 	level, ok := c.Level()
 	return ok && c.now.Start-level > share*math.Abs(c.now.Start)
+}
+
+// flat says whether the loss changed by less than 1 % from the last but one
+// quarter of the run to the last, with two standard errors.
+func (c *Course) flat() bool {
+	if len(c.now.History.Means) < stuckBlocks {
+		return false
+	}
+	fall, level, err := c.now.History.late()
+	return math.Abs(fall)+stuckErrors*err < stuckFall*math.Abs(level)
 }
 
 // nonFinite says whether the step holds a NaN or an infinity.
@@ -206,10 +217,13 @@ func (c *Course) observeLoss(s *Step) {
 	now.LossCount++
 	c.block = now.History.push(c.loss)
 	level := now.Losses.median()
+	if now.LossCount <= early {
+		now.EarlyHigh = now.Losses.quantile(0.875)
+	}
 	switch {
 	case now.LossCount <= 3:
 		now.Start = level
-	case now.LossCount == settled:
+	case now.LossCount == settled || now.LossCount == early:
 		now.Start = max(now.Start, level)
 	}
 	if now.LossCount < settled {

@@ -28,8 +28,8 @@ var inhibits = map[Kind][]Kind{
 	// A step off a cliff throws the loss up.
 	Cliff: {LossSpike},
 	// A loss that climbs away has large gradients and no progress.
-	Diverging: {LossSpike, Exploding, Stagnating, Plateau, RisingGradient},
-	Exploding: {Stagnating, Plateau, RisingGradient},
+	Diverging: {LossSpike, Exploding, Vanishing, Stagnating, Plateau, RisingGradient},
+	Exploding: {Vanishing, Stagnating, Plateau, RisingGradient},
 	// What gets no gradient has none to vanish, and stops the progress.
 	Frozen:    {Dead, Vanishing, Stagnating, Plateau},
 	Dead:      {Vanishing, Stagnating, Plateau},

@@ -13,7 +13,7 @@ const (
 	divergingProgress = 2
 	divergingNoise    = 10
 	// divergingStay is for how many records.
-	divergingStay = 40
+	divergingStay = 32
 	// divergingReal is the share of its start by which the loss must have come
 	// down before its loss counts, divergingLost the share of that progress that
 	// is lost, and divergingLong for how many records at least, which must also
@@ -30,7 +30,8 @@ const (
 // not come back. Both forms speak of the level, a median of 64, not of a loss:
 //
 //   - away: it stays above where it began by more than twice its start, twice
-//     the progress and 10 deviations;
+//     the progress and 10 deviations, and above the upper octile of the first 32
+//     losses;
 //   - lost: after real progress, well above the noise, it stays about
 //     where it began (90 % of the progress lost) for long.
 //
@@ -67,7 +68,7 @@ func (d *diverging) Observe(_ *Step, c *Course) Condition {
 	start, best, progress := c.Start(), c.Best(), c.Progress()
 	size := math.Abs(start)
 	margin := max(divergingStart*size, divergingProgress*progress, divergingNoise*c.now.BestNoise)
-	if now.Away++; level <= start+margin {
+	if now.Away++; level <= max(start+margin, c.now.EarlyHigh) {
 		now.Away = 0
 	}
 	real := progress > divergingReal*size && progress > divergingNoise*c.now.BestNoise

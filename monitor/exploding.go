@@ -24,24 +24,52 @@ const (
 	// explodingCalm is the share of the growth, on the log scale, below which it
 	// has ended, after explodingQuiet records.
 	explodingCalm  = 0.5
-	explodingQuiet = 64
+	explodingQuiet = 200
+	// explodingRunaway is how many times both loss and norm have multiplied in
+	// one run of at least explodingRun records each of which was above the last.
+	// Once there is a baseline they must be above it by explodingGrowth and
+	// explodingUnseen too: single losses of a run that has all but solved its
+	// examples differ by as much.
+	explodingRunaway = 1e4
+	explodingRun     = 5
 )
 
 // exploding fires when the gradients have grown by orders of magnitude and the
 // loss does not improve: either in time, against the level of the run's first 32
-// norms, or in depth, geometrically from the last weights to the first (Deep
-// Learning, section 8.2.5). Growth while the loss is near its best is healthy,
+// norms, or both they and the loss from step to step without a break, which is
+// seen before the NaN that it ends in, or in depth, geometrically from the last
+// weights to the first (Deep Learning, section 8.2.5). Growth while the loss is near its best is healthy,
 // figure 8.1, and the business of rising_gradient.
 type exploding struct {
 	memory[explodingState]
 	growth, gain, level float64
-	inDepth, hasLoss    bool
+	hasLoss             bool
 	first, last         string
 }
 
 type explodingState struct {
-	Time  latch `json:"time"`
-	Depth latch `json:"depth"`
+	Time    latch  `json:"time"`
+	Runaway latch  `json:"runaway"`
+	Depth   latch  `json:"depth"`
+	Loss    ascent `json:"loss"`
+	Norm    ascent `json:"norm"`
+}
+
+// ascent follows a positive series as long as it rises with every value.
+type ascent struct {
+	Foot float64 `json:"foot"` // where it began to rise
+	Last float64 `json:"last"`
+	Run  int     `json:"run"` // values since
+}
+
+// observe says whether the ascent is a runaway.
+func (a *ascent) observe(v float64) bool {
+	if !(v > a.Last && a.Last > 0) {
+		a.Foot, a.Run = v, 0
+	}
+	a.Last = v
+	a.Run++
+	return a.Run >= explodingRun && v/explodingRunaway > a.Foot
 }
 
 func newExploding(run *Run) *exploding {
@@ -61,37 +89,45 @@ func ends(run *Run) (first, last string) {
 func (d *exploding) Kind() Kind { return Exploding }
 
 func (d *exploding) Observe(_ *Step, c *Course) Condition {
-	if _, ok := c.Norm(); !ok {
-		return Undecided
-	}
-	norm, ok := c.NormLevel()
-	if !ok {
+	if !c.hasNorm {
 		return Undecided
 	}
 	now := &d.now
 	d.level, d.hasLoss = c.Level()
-	d.growth = norm - c.Baseline()
-	limit := math.Log(explodingUnseen)
-	if d.hasLoss {
-		limit = math.Log(explodingGrowth)
-	}
 	d.gain = c.now.Depth.Gain
-	healthy := c.improving()
-	inTime := now.Time.observe(d.growth > limit && !healthy, d.growth < explodingCalm*limit || healthy,
-		explodingStay, explodingQuiet)
+	norm, settled := c.NormLevel()
+	d.growth = norm - c.Baseline()
 
+	runaway := now.Norm.observe(c.norm)
+	if c.hasLoss {
+		runaway = now.Loss.observe(c.loss) && runaway && c.loss > c.Start()
+		if settled {
+			runaway = runaway && c.loss > explodingGrowth*math.Abs(c.now.EarlyHigh) &&
+				c.norm/explodingUnseen > math.Exp(c.Baseline())
+		}
+		now.Runaway.observe(runaway, !runaway, 1, explodingQuiet)
+	}
+	if settled {
+		limit := math.Log(explodingUnseen)
+		if d.hasLoss {
+			limit = math.Log(explodingGrowth)
+		}
+		healthy := c.improving()
+		now.Time.observe(d.growth > limit && !healthy, d.growth < explodingCalm*limit || healthy,
+			explodingStay, explodingQuiet)
+	}
 	if c.grads {
-		depth, limit := &c.now.Depth, math.Log(explodingDepth)
+		limit := math.Log(explodingDepth)
+		depth := &c.now.Depth
 		trend := depth.Gain > limit && depth.Fit > explodingFit && depth.Records >= early
 		stuck := d.hasLoss && !c.progressed(explodingProgress)
 		now.Depth.observe(trend && stuck, depth.Gain < explodingCalm*limit || c.progressed(2*explodingProgress),
 			explodingDepthStay, explodingQuiet)
 	}
-	d.inDepth = now.Depth.On && !now.Time.On
-	if now.Depth.On {
+	if now.Time.On || now.Runaway.On || now.Depth.On {
 		return Holding
 	}
-	return inTime
+	return Clear
 }
 
 func (d *exploding) Explain(e *Event) {
@@ -105,7 +141,12 @@ func (d *exploding) Explain(e *Event) {
 	case e.State == Resolved:
 		e.Summary = fmt.Sprintf("The gradients have calmed down to %.3g times the norm that the run began with, or the loss improves; they had exploded at step %d.",
 			growth, e.Since)
-	case d.inDepth:
+	case d.now.Runaway.On:
+		e.Values["growth"] = d.now.Norm.Last / d.now.Norm.Foot
+		e.Values["loss_growth"] = d.now.Loss.Last / d.now.Loss.Foot
+		e.Summary = fmt.Sprintf("The gradient norm has grown %.3g times and the loss %.3g times within %d steps, without a break.",
+			e.Values["growth"], e.Values["loss_growth"], min(d.now.Norm.Run, d.now.Loss.Run))
+	case d.now.Depth.On && !d.now.Time.On:
 		e.Values["depth_ratio"] = gain
 		e.Param = d.first
 		e.Summary = fmt.Sprintf("The gradient grows through depth: that of %s is about %.3g times that of %s, and the loss does not come down.",

@@ -20,6 +20,13 @@ func explodingFaults() []fault {
 		}}, Exploding, 292, 360, false, []Kind{Cliff}},
 		{recipe{name: "through depth", steps: 500, layers: 12, loss: flat, norm: plainNorm,
 			depth: func(int) float64 { return math.Log(1e6) }}, Exploding, 100, 160, false, nil},
+		{recipe{name: "runaway into NaN", steps: 200, loss: func(t int, r *rand.Rand) float64 {
+			return 2.3 * math.Exp(3*float64(t))
+		}, norm: func(t int, _ *rand.Rand) float64 { return math.Exp(3 * float64(t)) }, edit: func(t int, s *Step, _ *rand.Rand) {
+			if t >= 15 {
+				s.Loss, s.GradNorm, s.NonFinite = Known(math.NaN()), Known(math.NaN()), Known(100)
+			}
+		}}, Exploding, 5, 8, false, []Kind{NonFinite}},
 	}
 }
 

@@ -13,7 +13,10 @@ const (
 	spikeDeviations = 10
 	spikeCalm       = 5
 	// spikeLogDeviations is the same on the logarithm, for positive losses.
-	spikeLogDeviations = 5
+	spikeLogDeviations = 6
+	// spikeSlow is the weight of the newest record in the long mean of those
+	// deviations; the larger of it and the recent one counts.
+	spikeSlow = 1.0 / 256
 	// spikeMargin is how many times the highest leap remembered it is.
 	spikeMargin = 2
 	// spikeFloorLevel and spikeFloorProgress are the least deviation, as shares
@@ -64,8 +67,10 @@ type spikeState struct {
 	Leap  float64              `json:"leap"`  // this incident's highest
 	Peak  float64              `json:"peak"`  // the same in deviations
 	Leaps [spikeMemory]float64 `json:"leaps"` // the highest of each block
-	LR    float64              `json:"lr"`
-	Wait  int                  `json:"wait"` // losses that are not judged
+	// Spread is the long mean of the logarithm's deviation.
+	Spread float64 `json:"spread"`
+	LR     float64 `json:"lr"`
+	Wait   int     `json:"wait"` // losses that are not judged
 }
 
 func newLossSpike() *lossSpike { return &lossSpike{} }
@@ -97,8 +102,11 @@ func (d *lossSpike) Observe(s *Step, c *Course) Condition {
 	now.Count++
 
 	spike := z > spikeDeviations && leap > spikeMargin*d.highest()
+	if r.allPositive && r.logSpread <= largest {
+		now.Spread += max(spikeSlow, 1/float64(now.Count)) * (r.logSpread - now.Spread)
+	}
 	if spike && r.allPositive {
-		spike = math.Log(loss/r.median) > spikeLogDeviations*r.logSpread
+		spike = math.Log(loss/r.median) > spikeLogDeviations*max(r.logSpread, now.Spread)
 	}
 	if now.Wait > 0 {
 		now.Wait--

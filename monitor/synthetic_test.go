@@ -170,6 +170,22 @@ func healthy() []recipe {
 				}
 				return 0.02 * r.ExpFloat64()
 			}, norm: lognormal(1, 1)},
+		{name: "batch size 1, all but solved", steps: 10000,
+			loss: func(t int, r *rand.Rand) float64 {
+				return math.Exp(-4*math.Min(float64(t)/2000, 1)) * math.Exp((0.5+1.5*math.Min(float64(t)/2000, 1))*r.NormFloat64())
+			}, norm: func(t int, r *rand.Rand) float64 {
+				if r.Float64() < 0.003 {
+					return 3 * r.Float64()
+				}
+				return math.Exp(-7*math.Min(float64(t)/2000, 1)) * math.Exp(0.5*r.NormFloat64())
+			}},
+		{name: "batch size 1, losses and norms together", steps: 10000,
+			loss: func(t int, r *rand.Rand) float64 {
+				sure := math.Min(float64(t)/2000, 1)
+				return math.Min(math.Exp(-5*sure+(0.5+2.5*sure)*r.NormFloat64()), 10)
+			}, edit: func(_ int, s *Step, _ *rand.Rand) {
+				s.GradNorm = Known(5 * math.Min(s.Loss.value, 3))
+			}},
 		{name: "exponential losses", steps: 10000,
 			loss: func(t int, r *rand.Rand) float64 {
 				return (0.05 + math.Exp(-float64(t)/1000)) * r.ExpFloat64()

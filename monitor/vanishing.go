@@ -9,12 +9,15 @@ const (
 	// vanishingDepth is the share of the last weights' gradient that is left at
 	// the first weights, along a line that explains vanishingFit of the
 	// variance, for vanishingStay records, while the loss has come down by less
-	// than vanishingProgress of its start. An earliest record is vanishingChance.
+	// than vanishingProgress of its start, or by less than vanishingStart (the
+	// way from a bad first guess to a constant one) and is flat. The earliest
+	// record is vanishingChance.
 	vanishingDepth    = 1e-3
 	vanishingFit      = 0.7
 	vanishingStay     = 200
 	vanishingChance   = 300
 	vanishingProgress = 0.25
+	vanishingStart    = 0.5
 	// vanishingFar is the share at which the loss does not matter: about the
 	// resolution of float32 (2^-24), as far as one and the same learning rate
 	// could serve both ends.
@@ -70,7 +73,11 @@ func (d *vanishing) Observe(_ *Step, c *Course) Condition {
 		limit, far := math.Log(vanishingDepth), math.Log(vanishingFar)
 		chance := c.now.Records >= vanishingChance && depth.Records >= early
 		stuck := hasLoss && !c.progressed(vanishingProgress)
-		trend := chance && depth.Fit > vanishingFit && (depth.Gain < far || stuck && depth.Gain < limit)
+		trend := chance && depth.Fit > vanishingFit && depth.Gain < limit
+		if trend && !stuck && hasLoss {
+			stuck = !c.progressed(vanishingStart) && c.flat()
+		}
+		trend = trend && (stuck || depth.Gain < far)
 		now.Depth.observe(trend, depth.Gain > vanishingCalm*limit || hasLoss && !stuck && depth.Gain > vanishingCalm*far,
 			vanishingStay, vanishingQuiet)
 	}

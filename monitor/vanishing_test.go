@@ -11,6 +11,8 @@ func vanishingFaults() []fault {
 	return []fault{
 		{recipe{name: "deep sigmoid network", steps: 1800, layers: 9, loss: chance, norm: plainNorm,
 			depth: func(int) float64 { return math.Log(2e-4) }}, Vanishing, 300, 600, false, nil},
+		{recipe{name: "after a bad first guess", steps: 1800, layers: 9, loss: learning(1.2, 0.6931, 30, 0.003), norm: plainNorm,
+			depth: func(int) float64 { return math.Log(2e-5) }}, Vanishing, 300, 900, false, nil},
 		{recipe{name: "very deep, though the last layers learn", steps: 1800, layers: 14, loss: learning(2.3, 0.8, 200, 0.05), norm: plainNorm,
 			depth: func(int) float64 { return math.Log(1e-9) }}, Vanishing, 300, 600, false, nil},
 		{recipe{name: "escapes", steps: 3000, layers: 9, loss: func(t int, r *rand.Rand) float64 {

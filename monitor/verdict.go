@@ -55,7 +55,11 @@ func join(parts ...string) string {
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(strings.ToUpper(p[:1]) + p[1:] + ".")
+		// gᵀg and gᵀHg are names and keep their letter.
+		if !strings.HasPrefix(p, "gᵀ") {
+			p = strings.ToUpper(p[:1]) + p[1:]
+		}
+		b.WriteString(p + ".")
 	}
 	return b.String()
 }
