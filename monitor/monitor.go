@@ -27,6 +27,7 @@ type Monitor struct {
 	course    *Course
 	detectors []Detector
 	life      []life  // of each detector's condition
+	stopped   bool    // the last step's action was stop
 	events    []Event // reused by Observe
 }
 
@@ -94,6 +95,7 @@ func (m *Monitor) Observe(s *Step) []Event {
 			}
 		}
 	}
+	m.giveUp(s)
 	return m.events
 }
 
@@ -134,6 +136,7 @@ type state struct {
 	Course    json.RawMessage          `json:"course"`
 	Detectors map[Kind]json.RawMessage `json:"detectors"`
 	Life      map[Kind]life            `json:"life"`
+	Stopped   bool                     `json:"stopped,omitempty"`
 }
 
 // model is a fingerprint of the run's parameters, to which a state belongs.
@@ -155,7 +158,7 @@ func (m *Monitor) State() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := state{Version: stateVersion, Model: m.model(), Course: course, Detectors: detectors, Life: map[Kind]life{}}
+	s := state{Version: stateVersion, Model: m.model(), Course: course, Detectors: detectors, Life: map[Kind]life{}, Stopped: m.stopped}
 	for i, d := range m.detectors {
 		s.Life[d.Kind()] = m.life[i]
 	}
@@ -217,6 +220,7 @@ func (m *Monitor) Restore(data []byte) error {
 			m.life[i] = l
 		}
 	}
+	m.stopped = s.Stopped
 	return nil
 }
 
