@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -134,7 +135,10 @@ func (g *Guard) openSinks() error {
 		}
 		sinks = append(sinks, delivery.Named{Name: "runlog", Sink: w})
 	}
-	g.hub = delivery.New(sinks)
+	run := g.run.Name
+	g.hub = delivery.New(sinks, delivery.WithErrorHandler(func(sink string, err error) {
+		slog.Default().Warn("gtg: a sink failed; the run goes on without what it lost", "run", run, "sink", sink, "error", err)
+	}))
 	return nil
 }
 
