@@ -3,12 +3,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/sugarme/gotch"
 	"github.com/sugarme/gotch/nn"
 	"github.com/sugarme/gotch/ts"
+
+	"github.com/seed-140d0f39/gtg/hooks"
 )
 
 func main() {
@@ -42,6 +45,12 @@ func train() (first, last float64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
+	guard, err := hooks.Attach(opt)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, guard.Close()) }()
+
 	const steps = 100
 	for step := range steps {
 		loss := model.Forward(x).MustMseLoss(y, 1 /* mean */, true)
