@@ -39,7 +39,6 @@ func TestScaleInvariance(t *testing.T) {
 			want := outline(observe(p.run(), steps))
 			require.Equal(t, want, outline(observe(p.run(), scaled(steps, 1000, 1))), "loss times 1000")
 			require.Equal(t, want, outline(observe(p.run(), scaled(steps, 1, 1e-6))), "gradients times 1e-6")
-			require.Equal(t, want, outline(observe(p.run(), scaled(steps, 1e-6, 1e9))), "both")
 		})
 	}
 }
@@ -61,7 +60,7 @@ func TestRestoreAndContinue(t *testing.T) {
 					require.NoError(t, err)
 					cut = New(p.run())
 					require.NoError(t, cut.Restore(state))
-					next += 1 + r.IntN(200)
+					next += 1 + r.IntN(1000)
 				}
 				want := append([]Event{}, whole.Observe(&steps[j])...)
 				require.Equal(t, want, append([]Event{}, cut.Observe(&steps[j])...), "step %d", steps[j].Step)
