@@ -32,12 +32,11 @@ func BenchmarkOverhead(b *testing.B) {
 	require.NoError(b, err)
 	loop := overhead.Loop{Optimizer: opt, Steps: 6, Step: func() error {
 		h := x.MustShallowClone()
-		for i, l := range all {
-			next := l.Forward(h)
-			h.MustDrop()
-			if h = next; i%2 == 1 {
-				h = h.MustTanh(true)
-			}
+		for _, l := range all { // residual, so that gradients reach the first layers
+			change := l.Forward(h).MustTanh(true).MustMulScalar(ts.FloatScalar(0.1), true)
+			next := h.MustAdd(change, true)
+			change.MustDrop()
+			h = next
 		}
 		loss := h.MustMul(h, false).MustMean(gotch.Float, true)
 		h.MustDrop()
