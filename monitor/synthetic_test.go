@@ -151,8 +151,6 @@ func fading(level, share, tau, sigma float64) func(int, *rand.Rand) float64 {
 	}
 }
 
-func noDepth(int) float64 { return 0 }
-
 // healthy runs are hard ones: each has fooled a published rule.
 func healthy() []recipe {
 	return []recipe{
