@@ -27,7 +27,7 @@ install() {
 	elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
 		as_root="sudo -n"
 	else
-		fail "missing here: $*; installing them takes root, and sudo is not there or asks for a password. Run: sudo $command"
+		fail "missing here: $*; installing them takes root, and sudo is not there or asks for a password. As root: apt-get update && $command"
 	fi
 	echo "Installing $*" >&2
 	# shellcheck disable=SC2086 # as_root and command are lists of words
