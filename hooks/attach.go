@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,15 +26,19 @@ import (
 var ErrAttached = torch.ErrAttached
 
 // Guard watches over one optimizer. Its methods may be called from any
-// goroutine.
+// goroutine, and from sinks; not from a clipping policy or a detector, which
+// work while the guard is busy with a step.
 type Guard struct {
 	options *options
-	thread  int64 // the OS thread that Attach locked, 0 when it did not
+	thread  *torch.Thread // that Attach locked, nil when it did not
 	started time.Time
 	hub     *delivery.Hub
 
 	done chan struct{}
 	err  atomic.Pointer[error]
+
+	closing sync.Once
+	lost    error // what Close returns
 
 	mu         sync.Mutex // the fields below
 	optimizer  *torch.Optimizer
@@ -43,13 +46,15 @@ type Guard struct {
 	run        *monitor.Run
 	monitor    *monitor.Monitor // nil before the first step
 	params     params
-	step       monitor.Step // the record, used again at every step
-	norms      []float64    // what the policy sees of the parameters
-	skipped    int          // steps in a row
-	tail       time.Duration
+	step       monitor.Step  // the record, used again at every step
+	norms      []float64     // what the policy sees of the parameters
+	skipped    int           // steps in a row
+	counted    time.Duration // of this step, in its record
+	tail       time.Duration // of the last step, not in its record
 	stopped    bool
 	closed     bool
-	lost       error
+	fenced     bool
+	fault      error // of gtg's own, after which the guard is off
 	complaints map[string]bool
 }
 
@@ -72,7 +77,19 @@ func Attach(opt *nn.Optimizer, opts ...Option) (*Guard, error) {
 	return g, nil
 }
 
-func attach(opt *nn.Optimizer, opts []Option) (*Guard, error) {
+func attach(opt *nn.Optimizer, opts []Option) (g *Guard, err error) {
+	// What has been done so far is undone on every way out but the last.
+	var undo []func()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("an option's value panicked: %v", p)
+		}
+		if err != nil {
+			for i := len(undo) - 1; i >= 0; i-- {
+				undo[i]()
+			}
+		}
+	}()
 	o, err := newOptions(opts)
 	if err != nil {
 		return nil, err
@@ -81,36 +98,37 @@ func attach(opt *nn.Optimizer, opts []Option) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Guard{options: o, optimizer: optimizer, started: time.Now(), done: make(chan struct{})}
+	g = &Guard{options: o, optimizer: optimizer, started: time.Now(), done: make(chan struct{})}
 	hyper, err := optimizer.Describe()
 	if err != nil {
 		return nil, err
 	}
 	g.run = describe(hyper, g.started)
 	g.run.Name, g.run.Config = o.name, o.config
-	if o.name == "" {
-		g.run.Name = defaultName()
+	if o.lockThread {
+		g.thread = torch.LockThread()
+		undo = append(undo, g.thread.Unlock)
 	}
+	if g.attachment, err = optimizer.Attach(!o.lockThread, g.onStep); err != nil {
+		return nil, err
+	}
+	undo = append(undo, g.attachment.Detach)
 	if o.state != nil {
-		// Read once now, so that a bad state is refused before anything has changed.
 		if err := g.checkState(o.state); err != nil {
 			return nil, err
 		}
 	}
-	if g.attachment, err = optimizer.Attach(g.onStep); err != nil {
-		return nil, err
+	if o.name == "" {
+		g.run.Name = defaultName(runs.Load() + 1)
 	}
 	if err := g.openSinks(); err != nil {
-		g.attachment.Detach()
 		return nil, err
-	}
-	if o.lockThread {
-		runtime.LockOSThread()
-		g.thread = torch.Thread()
 	}
 	if o.fence {
 		fence.up()
+		g.fenced = true
 	}
+	runs.Add(1)
 	return g, nil
 }
 
@@ -165,9 +183,9 @@ func describe(h torch.Hyper, started time.Time) *monitor.Run {
 	}
 }
 
-func defaultName() string {
+func defaultName(n int64) string {
 	name := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
-	if n := runs.Add(1); n > 1 {
+	if n > 1 {
 		name += "-" + strconv.FormatInt(n, 10)
 	}
 	return name
@@ -186,7 +204,10 @@ func (g *Guard) Reattach(opt *nn.Optimizer) error {
 	if g.closed {
 		return errors.New("gtg: this guard is closed: attach the new optimizer with hooks.Attach")
 	}
-	attachment, err := optimizer.Attach(g.onStep)
+	if g.attachment.Is(optimizer) {
+		return nil
+	}
+	attachment, err := optimizer.Attach(!g.options.lockThread, g.onStep)
 	if err != nil {
 		return fmt.Errorf("gtg: %w", err)
 	}
@@ -222,7 +243,12 @@ func (g *Guard) Verdict() []monitor.Finding {
 	return g.verdict()
 }
 
-func (g *Guard) verdict() []monitor.Finding {
+func (g *Guard) verdict() (findings []monitor.Finding) {
+	defer func() {
+		if p := recover(); p != nil {
+			findings = nil // a detector's fault is not the program's
+		}
+	}()
 	if g.monitor == nil {
 		return monitor.New(g.run).Verdict()
 	}
@@ -232,24 +258,33 @@ func (g *Guard) verdict() []monitor.Finding {
 // Close takes the guard off the optimizer, which steps on as if it had never
 // been attached, and has every sink write what it still holds. It returns what
 // was lost on the way, or nil: records that a full queue dropped, sinks that
-// failed or did not finish before the deadline. Closing again returns the same.
+// failed or did not finish before the deadline, a fault of gtg's own. Closing
+// again returns the same.
 //
 // Call it on the goroutine that attached, so that the goroutine's lock to its
 // thread can be undone.
 func (g *Guard) Close() error {
+	g.closing.Do(func() {
+		end := g.detach()
+		// Not under the lock: a step that is under way, and a sink that asks
+		// the guard, do not wait for the sinks.
+		ctx, cancel := context.WithTimeout(context.Background(), g.options.deadline)
+		defer cancel()
+		if err := errors.Join(g.fault, g.hub.Close(ctx, end).Err()); err != nil {
+			g.lost = fmt.Errorf("gtg: %w", err)
+		}
+	})
+	return g.lost
+}
+
+// detach takes the guard off and says how the run ended.
+func (g *Guard) detach() *monitor.End {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.closed {
-		return g.lost
-	}
 	g.closed = true
-	g.attachment.Detach()
-	if g.options.fence {
-		fence.down()
-	}
-	if g.thread != 0 && g.thread == torch.Thread() {
-		// A locked thread runs no other goroutine, so this is the one that locked it.
-		runtime.UnlockOSThread()
+	g.off()
+	if g.thread != nil {
+		g.thread.Unlock()
 	}
 	if g.monitor == nil {
 		g.hub.Start(g.run)
@@ -259,10 +294,14 @@ func (g *Guard) Close() error {
 	if g.stopped {
 		end.Reason = monitor.Stopped
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), g.options.deadline)
-	defer cancel()
-	if err := g.hub.Close(ctx, end).Err(); err != nil {
-		g.lost = fmt.Errorf("gtg: %w", err)
+	return end
+}
+
+// off ends the watching.
+func (g *Guard) off() {
+	g.attachment.Detach()
+	if g.fenced {
+		g.fenced = false
+		fence.down()
 	}
-	return g.lost
 }

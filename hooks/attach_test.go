@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"github.com/sugarme/gotch"
 	"github.com/sugarme/gotch/nn"
@@ -221,7 +222,7 @@ func TestSkippingIsBounded(t *testing.T) {
 		}
 		var skips *hooks.SkipError
 		require.ErrorAs(t, g.Err(), &skips)
-		require.Equal(t, hooks.SkipError{Step: 3, Skipped: 3, Param: "weight"}, *skips)
+		require.Equal(t, hooks.SkipError{Step: 3, Skipped: 3, Param: "weight", Then: then}, *skips)
 		require.NoError(t, g.Close())
 		if then == hooks.StopRun {
 			require.Equal(t, before, snapshot(vs))
@@ -230,8 +231,17 @@ func TestSkippingIsBounded(t *testing.T) {
 			require.Equal(t, monitor.Stopped, w.end.Reason)
 		} else {
 			require.NotEqual(t, before, snapshot(vs))
-			require.Equal(t, monitor.ActionStep, w.steps[2].Action)
+			require.Equal(t, monitor.ActionSkip, w.steps[2].Action)
+			require.Equal(t, monitor.ActionStep, w.steps[3].Action)
+			require.NotContains(t, skips.Error(), "intact")
 		}
+		critical := 0
+		for _, e := range w.events {
+			if e.State == monitor.Instant && e.Severity == monitor.Critical {
+				critical++
+			}
+		}
+		require.Equal(t, 1, critical)
 	}
 }
 
@@ -392,12 +402,21 @@ func TestGCFence(t *testing.T) {
 	require.Equal(t, -1, debug.SetGCPercent(-1))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	for range 400 { // about 3 tensors a step, 100 kB each
+	// Twice what was in use, and more than the least growth that is waited for.
+	for after.TotalAlloc < before.TotalAlloc+2*before.HeapAlloc+64<<20 {
 		require.NoError(t, opt.BackwardStep(loss()))
+		runtime.ReadMemStats(&after)
 	}
-	runtime.ReadMemStats(&after)
 	require.Greater(t, after.NumGC, before.NumGC)
-	require.Less(t, after.HeapAlloc, before.HeapAlloc+64<<20)
+
+	// A loop that takes no steps is collected as well, a while later.
+	require.Eventually(t, func() bool {
+		for range 100 {
+			loss()
+		}
+		runtime.ReadMemStats(&before)
+		return before.NumGC > after.NumGC
+	}, time.Minute, 50*time.Millisecond)
 
 	// Go's own pacing comes back with the last guard that wanted the fence.
 	second := attach(t, build(t, nn.DefaultSGDConfig(), vs, 0.01), hooks.WithGCFence())
@@ -405,4 +424,131 @@ func TestGCFence(t *testing.T) {
 	require.Equal(t, -1, debug.SetGCPercent(-1))
 	require.NoError(t, second.Close())
 	require.Equal(t, 250, debug.SetGCPercent(-1))
+}
+
+// rogue is a policy of the caller's that misbehaves from step 2 on.
+type rogue struct {
+	clip.Policy
+	how string
+}
+
+func (r *rogue) Decide(g clip.Gradient) clip.Decision {
+	if g.Step < 2 {
+		return clip.Keep()
+	}
+	switch r.how {
+	case "panics":
+		panic("rogue")
+	case "NaN":
+		return clip.Decision{Factor: math.NaN()}
+	}
+	return clip.Decision{Factor: -1}
+}
+
+func TestRoguePolicyDoesNotHurtTheRun(t *testing.T) {
+	for _, how := range []string{"panics", "NaN", "negative"} {
+		train := func(options ...hooks.Option) (map[string][]uint64, *hooks.Guard) {
+			vs, loss := regression(t)
+			opt := build(t, nn.DefaultSGDConfig(), vs, 0.1)
+			g := attach(t, opt, options...)
+			for range 5 {
+				require.NoError(t, opt.BackwardStep(loss()))
+			}
+			return snapshot(vs), g
+		}
+		plain, _ := train(hooks.WithClip(clip.None()))
+		w := &witness{}
+		got, g := train(hooks.WithClip(&rogue{clip.None(), how}), hooks.WithSink("witness", w))
+		require.Equal(t, plain, got)
+		if how == "panics" {
+			require.ErrorContains(t, g.Err(), "rogue")
+			require.ErrorContains(t, g.Close(), "at step 2")
+			require.Len(t, w.steps, 1)
+		} else {
+			require.NoError(t, g.Err())
+			require.NoError(t, g.Close())
+			require.Len(t, w.steps, 5)
+		}
+	}
+}
+
+// curious is a sink that asks the guard while it is closed.
+type curious struct {
+	witness
+	ask func()
+}
+
+func (c *curious) Close(context.Context, *monitor.End) error { c.ask(); return nil }
+
+func TestSinkMayAskTheGuard(t *testing.T) {
+	vs, loss := regression(t)
+	opt := build(t, nn.DefaultSGDConfig(), vs, 0.1)
+	c := &curious{}
+	g := attach(t, opt, hooks.WithSink("curious", c))
+	verdicts := 0
+	c.ask = func() { verdicts = len(g.Verdict()) }
+	require.NoError(t, opt.BackwardStep(loss()))
+	require.NoError(t, g.Close())
+	require.Equal(t, 5, verdicts)
+}
+
+// A run that was told to stop is told so again after a resume.
+func TestResumeStaysStopped(t *testing.T) {
+	vs, loss := regression(t)
+	opt := build(t, nn.DefaultSGDConfig(), vs, 0.1)
+	g := attach(t, opt, hooks.WithMaxSkips(2, hooks.StopRun))
+	for range 3 {
+		require.NoError(t, opt.BackwardStep(times(loss(), math.NaN())))
+	}
+	state, err := g.State()
+	require.NoError(t, err)
+	require.NoError(t, g.Close())
+	g = attach(t, opt, hooks.WithMaxSkips(2, hooks.StopRun), hooks.WithState(state))
+	require.NoError(t, g.Err())
+	require.NoError(t, opt.BackwardStep(times(loss(), math.NaN())))
+	require.Error(t, g.Err())
+}
+
+func TestDirectStepWantsItsOwnOptimizer(t *testing.T) {
+	vs, loss := regression(t)
+	g := attach(t, build(t, nn.DefaultSGDConfig(), vs, 0.1))
+	require.ErrorContains(t, g.Step(build(t, nn.DefaultSGDConfig(), vs, 0.1), loss()), "Reattach")
+}
+
+func TestPanickingOptionIsAnError(t *testing.T) {
+	vs, _ := regression(t)
+	opt := build(t, nn.DefaultSGDConfig(), vs, 0.1)
+	var none *prometheus.Registry
+	_, err := hooks.Attach(opt, hooks.WithMetrics(none))
+	require.Error(t, err)
+	attach(t, opt) // nothing was left behind
+}
+
+// Metrics, a detector of the caller's and a goroutine that is not locked.
+func TestOptionsReachTheRun(t *testing.T) {
+	vs, loss := regression(t)
+	opt := build(t, nn.DefaultSGDConfig(), vs, 0.1)
+	registry := prometheus.NewRegistry()
+	var judged []monitor.Param
+	w := &witness{}
+	g := attach(t, opt, hooks.WithName("optional"), hooks.WithMetrics(registry), hooks.WithSink("witness", w), hooks.WithoutThreadLock(),
+		hooks.WithDetectors(func(run *monitor.Run) []monitor.Detector {
+			judged = run.Params
+			return monitor.Detectors(run)
+		}))
+	done := make(chan error)
+	go func() { done <- opt.BackwardStep(loss()) }()
+	require.NoError(t, <-done)
+	require.NoError(t, g.Close())
+	require.Len(t, judged, 2)
+	require.True(t, w.steps[0].Loss.Known())
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		if f.GetName() == "gtg_steps_total" {
+			require.Equal(t, 1.0, f.GetMetric()[0].GetCounter().GetValue())
+			return
+		}
+	}
+	require.Fail(t, "no gtg_steps_total")
 }

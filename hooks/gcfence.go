@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // The fence is one for the process, because Go's garbage collector is: it is up
@@ -26,7 +27,15 @@ type gcFence struct {
 	resident uint64 // bytes of the process then
 	page     uint64
 	statm    *os.File
+
+	stepped time.Time     // when a loop last was between two steps
+	stop    chan struct{} // ends the patrol
+	stopped chan struct{}
 }
+
+// fencePatience is how long a loop may take no step before garbage is collected
+// all the same: in an evaluation, after the last step, in a step that hangs.
+const fencePatience = 2 * time.Second
 
 // Growth that is waited for before a collection, at least. gotch's tensors take
 // 100 kB of Go heap each, so a heap that has not grown holds few dead tensors;
@@ -48,14 +57,46 @@ func (f *gcFence) up() {
 	f.page = uint64(os.Getpagesize())
 	f.statm, _ = os.Open("/proc/self/statm") // none: the Go heap alone decides
 	f.percent = debug.SetGCPercent(-1)
+	f.stepped = time.Now()
 	f.collect()
+	f.stop, f.stopped = make(chan struct{}), make(chan struct{})
+	go f.patrol(f.stop, f.stopped)
+}
+
+// patrol collects for loops that take no steps. Their tensors in use are then
+// kept by what package torch puts aside, not by the fence.
+func (f *gcFence) patrol(stop <-chan struct{}, stopped chan<- struct{}) {
+	defer close(stopped)
+	tick := time.NewTicker(fencePatience / 10)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case now := <-tick.C:
+			f.Lock()
+			if now.Sub(f.stepped) > fencePatience && f.due() {
+				f.collect()
+			}
+			f.Unlock()
+		}
+	}
 }
 
 func (f *gcFence) down() {
 	f.Lock()
-	defer f.Unlock()
 	if f.guards--; f.guards > 0 {
+		f.Unlock()
 		return
+	}
+	close(f.stop)
+	stopped := f.stopped
+	f.Unlock()
+	<-stopped
+	f.Lock()
+	defer f.Unlock()
+	if f.guards > 0 {
+		return // up again meanwhile
 	}
 	debug.SetGCPercent(f.percent)
 	if f.statm != nil {
@@ -68,7 +109,11 @@ func (f *gcFence) down() {
 func (f *gcFence) between() {
 	f.Lock()
 	defer f.Unlock()
-	if f.guards > 0 && f.due() {
+	if f.guards == 0 {
+		return
+	}
+	f.stepped = time.Now()
+	if f.due() {
 		f.collect()
 	}
 }

@@ -89,7 +89,8 @@ func WithConfig(config map[string]any) Option {
 
 // WithClip sets the clipping policy. The default is [clip.Outlier], which
 // leaves a healthy run alone; [clip.None] only measures. A policy serves one
-// optimizer.
+// optimizer. It is called while the guard is busy with a step: a policy of the
+// caller's must not call the guard.
 func WithClip(policy clip.Policy) Option {
 	return func(o *options) {
 		if policy == nil {

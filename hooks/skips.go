@@ -11,7 +11,8 @@ const (
 	// is told by [Guard.Done] and [Guard.Err]; a loop that does not ask goes on
 	// without learning anything, with its parameters intact.
 	StopRun SkipLimit = iota
-	// StepAnyway: the optimizer is called, as it would have been without gtg.
+	// StepAnyway: after that many skips the optimizer is called with them, as it
+	// would have been without gtg.
 	StepAnyway
 )
 
@@ -20,6 +21,7 @@ type SkipError struct {
 	Step    int64 // the step at which the limit was reached
 	Skipped int   // steps in a row that were not applied
 	Param   string
+	Then    SkipLimit // what happens to further ones
 }
 
 func (e *SkipError) Error() string {
@@ -27,6 +29,9 @@ func (e *SkipError) Error() string {
 	if e.Param != "" {
 		where = ", in this one first in " + e.Param
 	}
-	return fmt.Sprintf("step %d: the gradients of %d steps in a row were not finite%s: the parameters are intact, but the run does not learn any more",
-		e.Step, e.Skipped, where)
+	then := "the parameters are intact, but the run does not learn any more"
+	if e.Then == StepAnyway {
+		then = "further ones are applied as they are"
+	}
+	return fmt.Sprintf("step %d: the gradients of %d steps in a row were not finite%s: %s", e.Step, e.Skipped, where, then)
 }

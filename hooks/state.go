@@ -51,7 +51,12 @@ func (g *Guard) checkState(data []byte) error {
 	if s.Version != stateVersion {
 		return fmt.Errorf("WithState: version %d of the state is not known, this gtg reads version %d", s.Version, stateVersion)
 	}
-	if name := g.options.policy.Name(); s.Policy == name {
+	if s.Step < 0 || s.Skipped < 0 {
+		return fmt.Errorf("WithState: the state says step %d after %d skips, neither can be below 0", s.Step, s.Skipped)
+	}
+	if name := g.options.policy.Name(); s.Policy != name {
+		g.complain("the clipping policy starts anew", fmt.Errorf("the state is of policy %q, this run's is %q", s.Policy, name))
+	} else {
 		if err := g.options.policy.Restore(s.Clip); err != nil {
 			return fmt.Errorf("WithState: state of the clipping policy %s: %w", name, err)
 		}

@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"fmt"
+	"log/slog"
 	"math"
 	"runtime/debug"
 	"time"
@@ -24,12 +25,16 @@ func (g *Guard) onStep(r *torch.Report) (run bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			run = true
-			g.attachment.Detach()
-			g.advise(fmt.Errorf("gtg: a fault of gtg's own, which no longer watches this run: %v\n%s", p, debug.Stack()))
+			g.broken(p)
 		}
+		if g.fenced {
+			fence.between()
+		}
+		g.tail = time.Since(start) - g.counted
 	}()
 	s := &g.step
 	s.Step++
+	g.counted = 0
 	if r.Err == nil && (r.Changed || g.monitor == nil) {
 		r.Err = g.bind()
 	}
@@ -46,21 +51,33 @@ func (g *Guard) onStep(r *torch.Report) (run bool) {
 		g.skipped = 0
 	}
 	s.Record(g.options.policy.Name(), decision)
+	g.deliver(start, time.Duration(r.Nanoseconds))
+	return s.Action == monitor.ActionStep
+}
 
+// deliver completes the record, has it judged, and hands it and its events to
+// the sinks.
+func (g *Guard) deliver(start time.Time, measuring time.Duration) {
+	s := &g.step
 	now := time.Now()
 	s.T = monitor.Known(now.Sub(g.started).Seconds())
 	// What comes after this line is counted in the next record.
-	s.GTGSeconds = monitor.Known((time.Duration(r.Nanoseconds) + now.Sub(start) + g.tail).Seconds())
+	g.counted = now.Sub(start)
+	s.GTGSeconds = monitor.Known((measuring + g.counted + g.tail).Seconds())
 	events := g.monitor.Observe(s)
 	g.hub.Step(s)
 	for i := range events {
 		g.hub.Event(&events[i])
 	}
-	g.tail = time.Since(now)
-	if g.options.fence {
-		fence.between()
-	}
-	return s.Action == monitor.ActionStep
+}
+
+// broken takes a guard off that has a fault, gtg's own or that of a policy or a
+// detector of the caller's: the program goes on without it.
+func (g *Guard) broken(p any) {
+	g.off()
+	g.fault = fmt.Errorf("a fault at step %d, after which gtg did not watch any more: %v", g.step.Step, p)
+	slog.Default().Error("gtg: "+g.fault.Error(), "run", g.run.Name, "stack", string(debug.Stack()))
+	g.advise(fmt.Errorf("gtg: %w", g.fault))
 }
 
 // bind learns the optimizer's parameters: at the first step, when the first
@@ -128,17 +145,23 @@ func (g *Guard) measured(r *torch.Report) clip.Gradient {
 	return gradient
 }
 
-// decide asks the policy and does what it says. A decision that cannot be
-// carried out is recorded as not taken.
+// decide asks the policy and does what it says. A decision that makes no sense
+// is not carried out, and recorded as not taken.
 func (g *Guard) decide(gradient clip.Gradient) clip.Decision {
 	d := g.options.policy.Decide(gradient)
+	kept := clip.Keep()
+	kept.Threshold = d.Threshold
 	if gradient.NonFinite > 0 || !d.Changes() {
-		d.Factor, d.Lower, d.Upper = 1, 0, 0
-		return d
+		return kept
+	}
+	if !(d.Factor >= 0 && d.Factor <= 1) || math.IsNaN(d.Lower) || math.IsNaN(d.Upper) {
+		g.complain("gradients are left alone", fmt.Errorf("clipping policy %s wants factor %v and bounds %v to %v; a factor is from 0 to 1",
+			g.options.policy.Name(), d.Factor, d.Lower, d.Upper))
+		return kept
 	}
 	if err := g.attachment.Apply(d.Factor, d.Lower, d.Upper); err != nil {
-		g.complain(fmt.Sprintf("clipping at step %d failed, gradients may be unclipped", gradient.Step), err)
-		d.Factor = 1
+		g.complain(fmt.Sprintf("clipping at step %d failed; gradients may be clipped in part", gradient.Step), err)
+		return kept
 	}
 	return d
 }
@@ -146,11 +169,8 @@ func (g *Guard) decide(gradient clip.Gradient) clip.Decision {
 // skip decides what becomes of a step whose gradients are not finite.
 func (g *Guard) skip(r *torch.Report) monitor.Action {
 	g.skipped++
-	if g.skipped < g.options.maxSkips {
-		return monitor.ActionSkip
-	}
-	if g.skipped == g.options.maxSkips {
-		e := &SkipError{Step: g.step.Step, Skipped: g.skipped}
+	if g.skipped >= g.options.maxSkips && g.Err() == nil {
+		e := &SkipError{Step: g.step.Step, Skipped: g.skipped, Then: g.options.afterSkips}
 		for i, place := range g.params.index {
 			if place >= 0 && r.Stats[place].NonFinite > 0 {
 				e.Param = g.run.Params[i].Name
@@ -159,14 +179,23 @@ func (g *Guard) skip(r *torch.Report) monitor.Action {
 		}
 		g.advise(e)
 	}
-	if g.options.afterSkips == StepAnyway {
+	switch {
+	case g.options.afterSkips == StepAnyway && g.skipped > g.options.maxSkips:
 		return monitor.ActionStep
+	case g.options.afterSkips == StopRun && g.skipped >= g.options.maxSkips:
+		g.stopped = true
+		return monitor.ActionStop
 	}
-	g.stopped = true
-	return monitor.ActionStop
+	return monitor.ActionSkip
 }
 
-// unmeasured is a step that gtg could not look at: it counts, and is done.
+// unmeasured is a step that gtg could not look at: it is done, and its record
+// says so by what it lacks.
 func (g *Guard) unmeasured(err error) {
 	g.complain(fmt.Sprintf("step %d was not measured", g.step.Step), err)
+	g.skipped = 0
+	if g.monitor == nil {
+		return
+	}
+	g.hub.Step(&monitor.Step{Step: g.step.Step, T: monitor.Known(time.Since(g.started).Seconds()), Action: monitor.ActionStep})
 }

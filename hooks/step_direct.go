@@ -6,6 +6,8 @@ import (
 
 	"github.com/sugarme/gotch/nn"
 	"github.com/sugarme/gotch/ts"
+
+	"github.com/seed-140d0f39/gtg/internal/torch"
 )
 
 // Step is for platforms whose linker cannot interpose (any but Linux): there an
@@ -15,11 +17,18 @@ func (g *Guard) Step(opt *nn.Optimizer, loss *ts.Tensor) error {
 	if opt == nil || loss == nil {
 		return errors.New("gtg: Step needs the optimizer and the loss, neither of them nil")
 	}
-	if err := opt.ZeroGrad(); err != nil {
+	optimizer, err := torch.Find(opt)
+	if err != nil {
 		return fmt.Errorf("gtg: %w", err)
 	}
 	g.mu.Lock()
 	a := g.attachment
 	g.mu.Unlock()
+	if !a.Is(optimizer) {
+		return errors.New("gtg: this guard watches another optimizer: call guard.Reattach with the one that was built last")
+	}
+	if err := opt.ZeroGrad(); err != nil {
+		return fmt.Errorf("gtg: %w", err)
+	}
 	return a.Step(loss, opt.Step)
 }

@@ -27,7 +27,7 @@ type Monitor struct {
 	course    *Course
 	detectors []Detector
 	life      []life  // of each detector's condition
-	stopped   bool    // the last step's action was stop
+	action    Action  // the last step's
 	events    []Event // reused by Observe
 }
 
@@ -136,7 +136,7 @@ type state struct {
 	Course    json.RawMessage          `json:"course"`
 	Detectors map[Kind]json.RawMessage `json:"detectors"`
 	Life      map[Kind]life            `json:"life"`
-	Stopped   bool                     `json:"stopped,omitempty"`
+	Action    Action                   `json:"action,omitempty"`
 }
 
 // model is a fingerprint of the run's parameters, to which a state belongs.
@@ -158,7 +158,7 @@ func (m *Monitor) State() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := state{Version: stateVersion, Model: m.model(), Course: course, Detectors: detectors, Life: map[Kind]life{}, Stopped: m.stopped}
+	s := state{Version: stateVersion, Model: m.model(), Course: course, Detectors: detectors, Life: map[Kind]life{}, Action: m.action}
 	for i, d := range m.detectors {
 		s.Life[d.Kind()] = m.life[i]
 	}
@@ -220,7 +220,7 @@ func (m *Monitor) Restore(data []byte) error {
 			m.life[i] = l
 		}
 	}
-	m.stopped = s.Stopped
+	m.action = s.Action
 	return nil
 }
 

@@ -1,18 +1,23 @@
 package monitor
 
-// giveUp reports that the run was told to stop: skipping steps with non-finite
-// gradients did not help. It is said once, the moment that the first step of
-// action stop is recorded, beside the nonfinite event that is firing since
-// skipping began: a run that is silently skipped for ever is worse than one
-// that ends.
+// giveUp reports that skipping steps with non-finite gradients was given up: the
+// run was told to stop, or such a step is applied after others were skipped. It
+// is said once, beside the nonfinite event that is firing since skipping began:
+// a run that is silently skipped for ever is worse than one that ends.
 func (m *Monitor) giveUp(s *Step) {
-	was := m.stopped
-	m.stopped = s.Action == ActionStop
-	if !m.stopped || was {
+	was := m.action
+	m.action = s.Action
+	e := Event{Step: s.Step, Kind: NonFinite, State: Instant}
+	switch {
+	case s.Action == ActionStop && was != ActionStop:
+		e.Summary = "Skipping steps that are not finite does not help: the optimizer is not called any more, " +
+			"the parameters are those of the last good step."
+	case s.Action == ActionStep && was == ActionSkip && s.NonFinite.Or(0) > 0:
+		e.Summary = "Skipping steps that are not finite does not help: from now on they are applied as they are, " +
+			"and destroy the parameters."
+	default:
 		return
 	}
-	e := Event{Step: s.Step, Kind: NonFinite, State: Instant, Summary: "Skipping steps that are not finite does not help: " +
-		"the optimizer is not called any more, the parameters are those of the last good step."}
 	e.describe(Critical, "8.2.4", "Stop, and go on from the last checkpoint with a lower learning rate or without the data that did it.")
 	m.events = append(m.events, e)
 }

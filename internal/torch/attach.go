@@ -52,7 +52,11 @@ var ErrAttached = errors.New("this optimizer is attached already: one guard for 
 // Attach has step called at every step of the optimizer, on the goroutine that
 // steps, when the gradients are there and the optimizer has not used them yet.
 // The optimizer runs when step returns true.
-func (o *Optimizer) Attach(step func(*Report) bool) (*Attachment, error) {
+//
+// The losses of its backward passes are found on the thread that attached,
+// zeroed or stepped it last; with anyThread, on every thread, which is for
+// goroutines that are not locked to one.
+func (o *Optimizer) Attach(anyThread bool, step func(*Report) bool) (*Attachment, error) {
 	h, err := o.Describe()
 	if err != nil {
 		return nil, err
@@ -63,12 +67,18 @@ func (o *Optimizer) Attach(step func(*Report) bool) (*Attachment, error) {
 	a := &Attachment{optimizer: o, handle: lastHandle.Add(1), step: step}
 	handles.Store(a.handle, a)
 	var m message
-	if result := C.gtg_attach(o.pointer, C.uintptr_t(a.handle), &m[0]); result != 0 {
+	anywhere := C.int(0)
+	if anyThread {
+		anywhere = 1
+	}
+	result := C.gtg_attach(o.pointer, C.uintptr_t(a.handle), anywhere, &m[0])
+	if result != 0 {
 		handles.Delete(a.handle)
+	}
+	if result == 1 {
 		return nil, ErrAttached
 	}
-	C.gtg_training_thread()
-	return a, nil
+	return a, m.failed("attaching", result)
 }
 
 // Detach ends it: from now on the optimizer steps as if it had never been
@@ -149,5 +159,5 @@ func gtgStep(handle C.uintptr_t, c *C.gtg_report) (run C.int) {
 	return 0
 }
 
-// Thread returns the id of the operating system thread that this runs on.
-func Thread() int64 { return int64(C.gtg_thread()) }
+// Is says whether the attachment is to this optimizer.
+func (a *Attachment) Is(o *Optimizer) bool { return a.optimizer.pointer == o.pointer }

@@ -74,14 +74,19 @@ int gtg_seed(int64_t seed, char *error);
 int gtg_set_threads(int64_t n, char *error);
 
 // Steps of this optimizer go through the Go callback with this handle from now on.
-int gtg_attach(void *optimizer, uintptr_t handle, char *error);
+// 1 when it is attached already. Backward passes count for it when they are on
+// the thread that last attached, zeroed or stepped it; any_thread: on any.
+int gtg_attach(void *optimizer, uintptr_t handle, int any_thread, char *error);
 // Not any more.
 void gtg_detach(void *optimizer);
 int64_t gtg_thread(void); // the calling thread's id
 
-// The calling thread trains: see quarantine.cpp.
-void gtg_training_thread(void);
-void gtg_came_back(int step_ended);
+// The calling thread trains, with a goroutine locked to it, until what this
+// returns is given back, on any thread: see quarantine.cpp.
+void *gtg_enter_training(void);
+void gtg_leave_training(void *entered);
+int64_t gtg_came_back(int step_ended); // returns the nanoseconds that it took to free tensors
+void gtg_add_cost(void *attached, int64_t nanoseconds);
 
 // The halves of the interposed functions that need libtorch.
 int64_t gtg_attached(void);

@@ -20,7 +20,6 @@ void __wrap_at_backward(void *loss, int keep_graph, int create_graph) {
     __real_at_backward(loss, keep_graph, create_graph);
     return;
   }
-  gtg_training_thread();
   void *backward = gtg_before_backward(loss);
   __real_at_backward(gtg_loss(backward), keep_graph, create_graph);
   gtg_after_backward(backward);
@@ -34,8 +33,8 @@ void __wrap_ato_step(void *optimizer) {
     return;
   }
   if (gtgStep(gtg_handle(attached), gtg_measure_step(attached))) __real_ato_step(optimizer);
+  gtg_add_cost(attached, gtg_came_back(1));
   gtg_release(attached);
-  gtg_came_back(1);
 }
 
 void __wrap_ato_zero_grad(void *optimizer) {

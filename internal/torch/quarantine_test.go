@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,7 +36,22 @@ func TestGarbageCollectionDoesNotFreeTensorsInUse(t *testing.T) {
 }
 
 func trainWhileCollecting(t *testing.T, attached bool) {
-	runtime.LockOSThread()
+	// Threads that trained once are ordinary ones afterwards.
+	var wg sync.WaitGroup
+	for range 12 {
+		vs, loss := linear(t)
+		wg.Go(func() {
+			thread := LockThread()
+			defer thread.Unlock()
+			opt := sgd(t, vs, 1e-3)
+			a := attach(t, opt, func(*Report) bool { return true })
+			_ = opt.BackwardStep(loss())
+			a.Detach()
+		})
+	}
+	wg.Wait()
+	thread := LockThread()
+	defer thread.Unlock()
 	vs := nn.NewVarStore(gotch.CPU)
 	a := nn.NewLinear(vs.Root(), 32, 64, nn.DefaultLinearConfig())
 	b := nn.NewLinear(vs.Root(), 64, 10, nn.DefaultLinearConfig())

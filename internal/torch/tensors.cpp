@@ -237,6 +237,10 @@ struct Mark {
 struct Attached {
   torch::optim::Optimizer *optimizer = nullptr;
   uintptr_t handle = 0;
+  bool any_thread = false;
+  std::atomic<int64_t> thread{0}; // that last attached, zeroed or stepped it
+
+  std::mutex mutex; // of all below, but the report
 
   std::vector<gtg_stat> stats;
   std::vector<const void *> identities;
@@ -255,6 +259,8 @@ struct Attached {
   char error[GTG_ERROR_SIZE] = {};
 };
 
+using Handle = std::shared_ptr<Attached>;
+
 // A loss between the two halves of its backward pass.
 struct Backward {
   // gotch lets Go's garbage collector free its handle of the loss while the
@@ -263,9 +269,10 @@ struct Backward {
   bool ready = false;
   double value = 0;
   torch::Tensor there;
+  int64_t nanoseconds = 0;
+  std::vector<Handle> guards; // whose gradients it may reach
 };
 
-using Handle = std::shared_ptr<Attached>;
 std::shared_mutex registry_mutex;
 std::vector<Handle> registry;
 std::atomic<int64_t> registry_size{0};
@@ -278,9 +285,15 @@ Handle find(void *optimizer) {
   return nullptr;
 }
 
-std::vector<Handle> everyone() {
+// Those whose backward passes are on this thread.
+std::vector<Handle> on_this_thread() {
+  const int64_t thread = gtg_thread();
+  std::vector<Handle> found;
   std::shared_lock<std::shared_mutex> lock(registry_mutex);
-  return registry;
+  for (const auto &a : registry) {
+    if (a->any_thread || a->thread.load() == thread) found.push_back(a);
+  }
+  return found;
 }
 
 template <class F> void each_mark(Attached &a, F f) {
@@ -378,6 +391,7 @@ int gtg_params(void *optimizer, gtg_param *out, int64_t capacity, int64_t *n, ch
       out[i].requires_grad = p.requires_grad();
       out[i].distance = -1;
       if (a) {
+        const std::lock_guard<std::mutex> lock(a->mutex);
         const auto found = a->distances.find(out[i].identity);
         if (found != a->distances.end()) out[i].distance = found->second;
       }
@@ -439,18 +453,23 @@ int64_t gtg_thread(void) {
 
 int64_t gtg_attached(void) { return registry_size.load(std::memory_order_acquire); }
 
-int gtg_attach(void *optimizer, uintptr_t handle, char *error) {
-  return guarded(error, [&] {
+int gtg_attach(void *optimizer, uintptr_t handle, int any_thread, char *error) {
+  bool twice = false;
+  const int failed = guarded(error, [&] {
     auto a = std::make_shared<Attached>();
     a->optimizer = optimizer_of(optimizer);
     a->handle = handle;
+    a->any_thread = any_thread != 0;
+    a->thread.store(gtg_thread());
     std::unique_lock<std::shared_mutex> lock(registry_mutex);
     for (const auto &other : registry) {
-      if (other->optimizer == a->optimizer) throw std::runtime_error("this optimizer is attached already");
+      twice = twice || other->optimizer == a->optimizer;
     }
+    if (twice) return;
     registry.push_back(std::move(a));
     registry_size.store(int64_t(registry.size()), std::memory_order_release);
   });
+  return twice ? 1 : failed;
 }
 
 void gtg_detach(void *optimizer) {
@@ -480,15 +499,15 @@ void *gtg_before_backward(void *loss) {
   guarded(nullptr, [&] {
     const torch::Tensor &l = backward.loss;
     if (!l.defined() || l.numel() != 1) return; // the real function will say so
-    backward.ready = true;
     if (l.is_cpu()) {
       backward.value = l.item<double>();
     } else {
       backward.there = l.detach().reshape({}).to(torch::kFloat64);
     }
-    const auto all = everyone();
+    const auto all = on_this_thread();
     bool unknown = false;
     for (const auto &a : all) {
+      const std::lock_guard<std::mutex> lock(a->mutex);
       a->marks.clear();
       each_mark(*a, [&](const Mark &m) { a->marks.push_back(m); });
       unknown = unknown || a->distances.empty();
@@ -496,6 +515,7 @@ void *gtg_before_backward(void *loss) {
     if (unknown) {
       const auto found = distances_from(l);
       for (const auto &a : all) {
+        const std::lock_guard<std::mutex> lock(a->mutex);
         if (!a->distances.empty()) continue;
         each_param(a->optimizer, [&](torch::Tensor &p) {
           const auto at = found.find(p.unsafeGetTensorImpl());
@@ -503,8 +523,10 @@ void *gtg_before_backward(void *loss) {
         });
       }
     }
-    for (const auto &a : all) a->nanoseconds += since(start) / int64_t(all.size());
+    backward.guards = all;
+    backward.ready = true;
   });
+  backward.nanoseconds = since(start);
   return kept;
 }
 
@@ -516,8 +538,8 @@ void gtg_after_backward(void *kept) {
   const auto start = Clock::now();
   guarded(nullptr, [&] {
     if (!backward.ready) return;
-    const auto all = everyone();
-    for (const auto &a : all) {
+    for (const auto &a : backward.guards) {
+      const std::lock_guard<std::mutex> lock(a->mutex);
       size_t i = 0;
       bool touched = false;
       each_mark(*a, [&](const Mark &m) {
@@ -525,19 +547,28 @@ void gtg_after_backward(void *kept) {
         i++;
       });
       if (touched) {
-        a->backwards++;
-        a->loss += backward.value;
         if (backward.there.defined()) {
           a->loss_there = a->loss_there.defined() ? a->loss_there + backward.there : backward.there;
         }
+        a->loss += backward.value;
+        a->backwards++;
       }
-      a->nanoseconds += since(start) / int64_t(all.size());
+      a->nanoseconds += backward.nanoseconds + since(start);
+      backward.nanoseconds = 0; // counted once
     }
   });
 }
 
+void gtg_add_cost(void *attached, int64_t nanoseconds) {
+  auto &a = **static_cast<Handle *>(attached);
+  const std::lock_guard<std::mutex> lock(a.mutex);
+  a.nanoseconds += nanoseconds;
+}
+
 void gtg_zeroed(void *attached) {
   auto &a = **static_cast<Handle *>(attached);
+  a.thread.store(gtg_thread());
+  const std::lock_guard<std::mutex> lock(a.mutex);
   a.backwards = 0;
   a.loss = 0;
   a.loss_there = torch::Tensor();
@@ -547,6 +578,7 @@ gtg_report *gtg_measure_step(void *attached) {
   const auto start = Clock::now();
   auto &a = **static_cast<Handle *>(attached);
   a.report = gtg_report{};
+  std::unique_lock<std::mutex> lock(a.mutex);
   const int failed = guarded(a.error, [&] {
     torch::NoGradGuard no_grad;
     size_t n = 0;
@@ -583,9 +615,10 @@ gtg_report *gtg_measure_step(void *attached) {
     a.report = gtg_report{};
     a.report.error = a.error;
   }
-  gtg_zeroed(attached); // what this step used does not count for the next
   a.report.nanoseconds = a.nanoseconds + since(start);
   a.nanoseconds = 0;
+  lock.unlock();
+  gtg_zeroed(attached); // what this step used does not count for the next
   return &a.report;
 }
 

@@ -4,8 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"testing"
 
@@ -49,7 +49,7 @@ func attach(t testing.TB, opt *nn.Optimizer, step func(*Report) bool) *Attachmen
 	t.Helper()
 	o, err := Find(opt)
 	require.NoError(t, err)
-	a, err := o.Attach(step)
+	a, err := o.Attach(false, step)
 	require.NoError(t, err)
 	t.Cleanup(a.Detach)
 	return a
@@ -67,7 +67,7 @@ func TestAttachRefuses(t *testing.T) {
 	require.NoError(t, err)
 	o, err := Find(empty)
 	require.NoError(t, err)
-	_, err = o.Attach(func(*Report) bool { return true })
+	_, err = o.Attach(false, func(*Report) bool { return true })
 	require.ErrorContains(t, err, "no parameters")
 
 	vs, _ := linear(t)
@@ -75,7 +75,7 @@ func TestAttachRefuses(t *testing.T) {
 	attach(t, opt, func(*Report) bool { return true })
 	o, err = Find(opt)
 	require.NoError(t, err)
-	_, err = o.Attach(func(*Report) bool { return true })
+	_, err = o.Attach(false, func(*Report) bool { return true })
 	require.ErrorIs(t, err, ErrAttached)
 }
 
@@ -479,29 +479,38 @@ func TestConcurrentOptimizers(t *testing.T) {
 		vs, loss := linear(t)
 		opt := sgd(t, vs, 0.01)
 		wg.Go(func() {
-			runtime.LockOSThread()
+			thread := LockThread()
+			defer thread.Unlock()
 			for range 20 {
 				o, err := Find(opt)
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				steps := 0
-				a, err := o.Attach(func(*Report) bool { steps++; return true })
+				var got []float64
+				a, err := o.Attach(false, func(r *Report) bool {
+					if r.Backwards != 1 {
+						t.Errorf("%d backward passes in a step, not 1", r.Backwards)
+					}
+					got = append(got, r.Loss)
+					return true
+				})
 				if err != nil {
 					t.Error(err)
 					return
 				}
+				var want []float64
 				for range 5 {
 					l := loss()
+					want = append(want, l.Float64Values()[0])
 					if err := opt.BackwardStep(l); err != nil {
 						t.Error(err)
 					}
 					l.MustDrop()
 				}
 				a.Detach()
-				if steps != 5 {
-					t.Errorf("%d steps seen, not 5", steps)
+				if !slices.Equal(want, got) {
+					t.Errorf("losses of this goroutine's model %v, recorded %v", want, got)
 				}
 			}
 		})
