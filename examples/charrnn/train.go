@@ -32,9 +32,7 @@ func (t *trainer) train(ctx context.Context) error {
 	progress := console.NewProgress(t.out, t.steps)
 	defer progress.Close()
 	for step := range t.steps {
-		if step == t.steps-t.steps/3 {
-			t.opt.SetLR(t.lr / 10)
-		}
+		t.opt.SetLR(t.lr * schedule(step, t.steps))
 		if err := t.stop(ctx); err != nil {
 			return err
 		}
@@ -56,6 +54,19 @@ func (t *trainer) train(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// schedule is the share of the learning rate that is in force at a step: it
+// rises during the first twentieth of the steps and is a tenth in the last
+// quarter. In between it is bold.
+func schedule(step, steps int) float64 {
+	switch rise := steps / 20; {
+	case step < rise:
+		return float64(step+1) / float64(rise)
+	case step >= steps-steps/4:
+		return 0.1
+	}
+	return 1
 }
 
 // stop says why the loop should end before its last step.
@@ -82,6 +93,9 @@ func (t *trainer) recent() float64 { return mean(t.losses[max(0, len(t.losses)-l
 
 // summary says what became of the loss.
 func (t *trainer) summary() string {
+	if len(t.losses) == 0 {
+		return "no step was taken"
+	}
 	first := mean(t.losses[:min(len(t.losses), lossWindow)])
 	return fmt.Sprintf("%d steps: the loss went from %.3f to %.3f nats a character (means of %d steps)",
 		len(t.losses), first, t.recent(), min(len(t.losses), lossWindow))

@@ -52,10 +52,18 @@ func TestInterruptEndsTheRunInOrder(t *testing.T) {
 	var out bytes.Buffer
 	err := run(ctx, []string{"-bytes=10000", "-output=", "-metrics="}, &out, t.Output())
 	require.ErrorIs(t, err, context.Canceled)
+	require.Contains(t, out.String(), "no step was taken")
 	require.Contains(t, out.String(), "8.2.5")
 }
 
 func TestMean(t *testing.T) {
 	require.InDelta(t, 2.0, mean([]float64{1, 2, 3}), 1e-15)
 	require.NotEqual(t, mean(nil), mean(nil), "NaN")
+}
+
+func TestSchedule(t *testing.T) {
+	for step, want := range map[int]float64{0: 0.2, 3: 0.8, 4: 1, 5: 1, 74: 1, 75: 0.1, 99: 0.1} {
+		require.InDelta(t, want, schedule(step, 100), 1e-12, "step %d", step)
+	}
+	require.InDelta(t, 1.0, schedule(0, 1), 1e-12, "a short run has neither rise nor end")
 }

@@ -25,7 +25,7 @@ func (r Reading) String() string {
 	if r.Factor < 1 {
 		did = fmt.Sprintf("clip ×%.2f", r.Factor)
 	}
-	return fmt.Sprintf("gradient %-7.3g %s (%d clipped, %d skipped)", r.GradNorm, did, r.Clipped, r.Skipped)
+	return fmt.Sprintf("gradient norm %-7.3g %s (%d clipped, %d skipped)", r.GradNorm, did, r.Clipped, r.Skipped)
 }
 
 // A Sink remembers the last step and the events that have not been taken yet,
