@@ -21,7 +21,7 @@ type course struct {
 }
 
 type row struct {
-	last       int64 // the last step in it
+	last       int64 // the last step in it so far
 	n          float64
 	loss, norm float64 // sums
 }
@@ -38,10 +38,11 @@ func (c *course) Step(s *monitor.Step) error {
 	if !ok || !ok2 {
 		return nil
 	}
-	if len(c.rows) == 0 || s.Step > c.rows[len(c.rows)-1].last {
-		c.rows = append(c.rows, row{last: (s.Step + c.width - 1) / c.width * c.width})
+	if n := len(c.rows); n == 0 || (s.Step-1)/c.width > (c.rows[n-1].last-1)/c.width {
+		c.rows = append(c.rows, row{})
 	}
 	r := &c.rows[len(c.rows)-1]
+	r.last = s.Step
 	r.n++
 	r.loss += loss
 	r.norm += norm
