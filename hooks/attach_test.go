@@ -515,12 +515,17 @@ func TestDirectStepWantsItsOwnOptimizer(t *testing.T) {
 	require.ErrorContains(t, g.Step(build(t, nn.DefaultSGDConfig(), vs, 0.1), loss()), "Reattach")
 }
 
+// panicky is a registerer that does not survive being used.
+type panicky struct{ prometheus.Registerer }
+
 func TestPanickingOptionIsAnError(t *testing.T) {
 	vs, _ := regression(t)
 	opt := build(t, nn.DefaultSGDConfig(), vs, 0.1)
+	_, err := hooks.Attach(opt, hooks.WithMetrics(panicky{}))
+	require.ErrorContains(t, err, "panicked")
 	var none *prometheus.Registry
-	_, err := hooks.Attach(opt, hooks.WithMetrics(none))
-	require.Error(t, err)
+	_, err = hooks.Attach(opt, hooks.WithMetrics(none))
+	require.ErrorContains(t, err, "WithMetrics(nil)")
 	attach(t, opt) // nothing was left behind
 }
 

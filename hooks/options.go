@@ -3,6 +3,7 @@ package hooks
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -66,6 +67,12 @@ func newOptions(opts []Option) (*options, error) {
 	return o, errors.Join(o.errs...)
 }
 
+// isNil also finds the nil pointer that an interface hides.
+func isNil(v any) bool {
+	r := reflect.ValueOf(v)
+	return !r.IsValid() || r.Kind() == reflect.Pointer && r.IsNil()
+}
+
 func (o *options) refuse(format string, args ...any) {
 	o.errs = append(o.errs, fmt.Errorf(format, args...))
 }
@@ -93,7 +100,7 @@ func WithConfig(config map[string]any) Option {
 // caller's must not call the guard.
 func WithClip(policy clip.Policy) Option {
 	return func(o *options) {
-		if policy == nil {
+		if isNil(policy) {
 			o.refuse("WithClip(nil): use clip.None() to leave gradients alone")
 			return
 		}
@@ -133,7 +140,7 @@ func WithLogger(log *zap.Logger, opts ...zaplog.Option) Option {
 // WithMetrics registers the run's metrics, see package prom.
 func WithMetrics(registerer prometheus.Registerer, opts ...prom.Option) Option {
 	return func(o *options) {
-		if registerer == nil {
+		if isNil(registerer) {
 			o.refuse("WithMetrics(nil): use prometheus.DefaultRegisterer or a registry of your own")
 			return
 		}
@@ -157,7 +164,7 @@ func WithRunLog(path string, opts ...runlog.Option) Option {
 // loses records and never holds up the loop.
 func WithSink(name string, sink monitor.Sink) Option {
 	return func(o *options) {
-		if name == "" || sink == nil {
+		if name == "" || isNil(sink) {
 			o.refuse("WithSink(%q, %v): a sink has a name and is not nil", name, sink)
 			return
 		}
