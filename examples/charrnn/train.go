@@ -57,13 +57,13 @@ func (t *trainer) train(ctx context.Context) error {
 }
 
 // schedule is the share of the learning rate that is in force at a step: it
-// rises during the first twentieth of the steps and is a tenth in the last
-// quarter. In between it is bold.
+// rises during the first twentieth of the steps and is a tenth in the
+// second half. In between it is bold.
 func schedule(step, steps int) float64 {
 	switch rise := steps / 20; {
 	case step < rise:
 		return float64(step+1) / float64(rise)
-	case step >= steps-steps/4:
+	case step >= steps-steps/2:
 		return 0.1
 	}
 	return 1
