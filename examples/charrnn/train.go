@@ -57,14 +57,16 @@ func (t *trainer) train(ctx context.Context) error {
 }
 
 // schedule is the share of the learning rate that is in force at a step: it
-// rises during the first twentieth of the steps and is a tenth in the
-// second half. In between it is bold.
+// rises during the first twentieth of the steps, is bold for the first half and
+// comes down in two stages in the second.
 func schedule(step, steps int) float64 {
 	switch rise := steps / 20; {
 	case step < rise:
 		return float64(step+1) / float64(rise)
-	case step >= steps-steps/2:
+	case step >= steps-steps/5:
 		return 0.1
+	case step >= steps-steps/2:
+		return 0.3
 	}
 	return 1
 }

@@ -62,7 +62,7 @@ func TestMean(t *testing.T) {
 }
 
 func TestSchedule(t *testing.T) {
-	for step, want := range map[int]float64{0: 0.2, 3: 0.8, 4: 1, 5: 1, 49: 1, 50: 0.1, 99: 0.1} {
+	for step, want := range map[int]float64{0: 0.2, 3: 0.8, 4: 1, 5: 1, 49: 1, 50: 0.3, 79: 0.3, 80: 0.1, 99: 0.1} {
 		require.InDelta(t, want, schedule(step, 100), 1e-12, "step %d", step)
 	}
 	require.InDelta(t, 1.0, schedule(0, 1), 1e-12, "a short run has neither rise nor end")
