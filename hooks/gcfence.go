@@ -89,20 +89,15 @@ func (f *gcFence) down() {
 		f.Unlock()
 		return
 	}
-	close(f.stop)
-	stopped := f.stopped
-	f.Unlock()
-	<-stopped
-	f.Lock()
-	defer f.Unlock()
-	if f.guards > 0 {
-		return // up again meanwhile
-	}
 	debug.SetGCPercent(f.percent)
 	if f.statm != nil {
 		_ = f.statm.Close()
 		f.statm = nil
 	}
+	close(f.stop)
+	stopped := f.stopped
+	f.Unlock()
+	<-stopped // which may wait for the lock
 }
 
 // between is called when the loop is between two steps.
