@@ -171,9 +171,14 @@ func (r *Range) updateLimit() {
 	if !r.Ready() {
 		return
 	}
+	r.limit = r.bound()
+}
+
+// bound is the limit that the window gives, whether it is ready or not.
+func (r *Range) bound() float64 {
 	m, ratio := r.Median(), r.gate()
 	wide := max(ratio, math.Exp(RangeSpread*r.spread()))
-	r.limit = max(m*wide, r.Max()*math.Sqrt(ratio))
+	return max(m*wide, r.Max()*math.Sqrt(ratio))
 }
 
 // spread estimates the deviation of the logarithms from the upper half of the
@@ -241,7 +246,9 @@ type rangeState struct {
 
 // MarshalJSON writes the whole state. A Range that is restored from it goes on
 // bit for bit as this one.
-func (r *Range) MarshalJSON() ([]byte, error) {
+func (r *Range) MarshalJSON() ([]byte, error) { return json.Marshal(r.state()) }
+
+func (r *Range) state() rangeState {
 	s := rangeState{Ratio: r.gate(), Window: make([]float64, 0, r.n), Rebased: r.rebased}
 	s.Window = append(s.Window, r.ring[r.next:r.n]...)
 	s.Window = append(s.Window, r.ring[:r.next]...)
@@ -251,7 +258,7 @@ func (r *Range) MarshalJSON() ([]byte, error) {
 			s.Ages = append(s.Ages, age)
 		}
 	}
-	return json.Marshal(s)
+	return s
 }
 
 // UnmarshalJSON puts the state that MarshalJSON wrote in the place of this

@@ -1,8 +1,15 @@
 package clip
 
+import (
+	"fmt"
+	"math"
+)
+
 type value struct {
 	stateless
-	max float64
+	scaled
+	lower, upper float64
+	symmetric    bool
 }
 
 // Value clips element-wise: every element of every gradient is bounded to
@@ -12,19 +19,43 @@ type value struct {
 //
 // A step with non-finite elements is left alone; skipping it is the caller's
 // part.
-func Value(max float64) Policy { return value{max: max} }
+func Value(max float64) Policy { return &value{lower: -max, upper: max, symmetric: true} }
 
-func (value) Name() string { return "value" }
+// Bounds is [Value] with different bounds for negative and positive elements,
+// lower at most 0 and upper at least 0, not both 0; -Inf and +Inf do not bound.
+// 0 lets no element of that sign pass. Elements within the bounds are kept.
+func Bounds(lower, upper float64) Policy { return &value{lower: lower, upper: upper} }
 
-func (p value) Validate() error { return checkThreshold("Value", "magnitude", p.max) }
+func (p *value) Name() string {
+	if p.symmetric {
+		return "value"
+	}
+	return "bounds"
+}
 
-func (p value) Decide(g Gradient) Decision {
-	if !(p.max > 0) {
+func (p *value) Validate() error {
+	if p.symmetric {
+		return checkThreshold("Value", "magnitude", p.upper)
+	}
+	if !(p.lower <= 0 && p.upper >= 0 && p.lower < p.upper) {
+		return fmt.Errorf("clip: Bounds(%v, %v): the lower bound has to be at most 0, the upper at least 0, and not both 0, as in Bounds(-1, 0.5)",
+			p.lower, p.upper)
+	}
+	return nil
+}
+
+func (p *value) Decide(g Gradient) Decision {
+	lower, upper := p.of(p.lower), p.of(p.upper)
+	if !(lower < upper) {
 		return Keep()
 	}
-	d := Decision{Factor: 1, Threshold: p.max}
-	if g.NonFinite == 0 && g.Max > p.max {
-		d.Lower, d.Upper = -p.max, p.max
+	d := Decision{Factor: 1, Threshold: max(-lower, upper)}
+	if math.IsInf(d.Threshold, 1) {
+		d.Threshold = min(-lower, upper)
+	}
+	// The magnitudes do not say which sign they have.
+	if g.finite() && g.Max > min(-lower, upper) {
+		d.Lower, d.Upper = lower, upper
 	}
 	return d
 }

@@ -18,8 +18,9 @@ const cliffSmall = 0.2
 
 // cliff fires when the gradient norm leaps above the limit of its recent range,
 // a [clip.Range]: the statistic by which [clip.Outlier] scales such a gradient
-// back, so that the event and the clipping agree, but for the small gradients of
-// a converged run, which may well be clipped and are no news. It fires in the same step and
+// back, so that what leaps is both said and clipped, but for the small gradients of
+// a converged run, which may well be clipped and are no news. What climbs in many
+// steps is clipped by Outlier's ceiling and is no cliff here. It fires in the same step and
 // resolves after cliffQuiet records within the range. A rise in many small
 // steps is a trend and no cliff; a new level that stays becomes the range
 // (Deep Learning, section 8.2.4 and figure 8.3; Pascanu, Mikolov and Bengio

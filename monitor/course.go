@@ -28,6 +28,8 @@ type Course struct {
 	run   *Run
 	now   courseState
 	slope slope // how gradients change with depth: what is constant of it
+	// What the optimizer tolerates of ρ, for records that do not say; 0 when unknown.
+	rhoLimit float64
 
 	// Of the step at hand.
 	loss, norm       float64
@@ -35,6 +37,7 @@ type Course struct {
 	finite           bool
 	block            bool // the loss completed a block of the history
 	grads            bool // there was at least one gradient that is not 0, and all were judged
+	curved           bool // gᵀHg was measured and is finite
 	before           lossRange
 }
 
@@ -66,7 +69,9 @@ type courseState struct {
 	Clipped       int64 `json:"clipped"`
 	Skipped       int64 `json:"skipped"`
 	ClipDecisions int64 `json:"clip_decisions"`
-	Curvatures    int64 `json:"curvatures"`
+	Curvatures    int64 `json:"curvatures"` // records with gᵀHg
+
+	Curvature curvatureCourse `json:"curvature"`
 }
 
 // lossRange is the recent range of the loss before the step at hand.
@@ -81,6 +86,9 @@ type lossRange struct {
 // NewCourse returns the course of a run that has not begun.
 func NewCourse(run *Run) *Course {
 	c := &Course{run: run, slope: newSlope(run)}
+	if limit, preconditioned, ok := StabilityLimit(run.Optimizer); ok && !preconditioned {
+		c.rhoLimit = limit
+	}
 	c.now.History = newHistory()
 	c.now.Params = make([]record, len(run.Params))
 	for i := range c.now.Params {
@@ -135,6 +143,35 @@ func (c *Course) improving() bool {
 		level-c.now.Best <= 0.2*progress+2*c.now.BestNoise
 }
 
+// learning says whether the run is improving by more than the noise of its
+// losses can feign: either by more than two deviations of single losses, or, where
+// those are as large as the progress, from the first block of its history to the
+// last quarter. In a run that is too short for that it is given the benefit of
+// the doubt.
+func (c *Course) learning() bool {
+	if !c.improving() {
+		return false
+	}
+	size := math.Abs(c.now.Start)
+	h := &c.now.History
+	if c.Progress() > 0.1*size+2*c.now.BestNoise || len(h.Means) < stuckBlocks {
+		return true
+	}
+	_, level, err := h.late()
+	deviation := err * math.Sqrt(float64(len(h.Means)/4)/2) // of one block
+	return h.Means[0]-level > stuckProgress*size+stuckErrors*deviation
+}
+
+// falling says whether the loss came down, by more than its noise, from the last
+// but one quarter of the run to the last.
+func (c *Course) falling() bool {
+	if len(c.now.History.Means) < stuckBlocks {
+		return false
+	}
+	fall, _, err := c.now.History.late()
+	return fall > stuckErrors*err
+}
+
 // progressed says whether the recent loss lies below its start by more than
 // the given share of the start's size.
 func (c *Course) progressed(share float64) bool {
@@ -180,21 +217,19 @@ func (c *Course) observe(s *Step) {
 	if !c.finite {
 		now.NonFinite++
 	}
-	if f, ok := s.Clip.Factor.Get(); ok {
+	if !s.Clip.Empty() {
 		now.ClipDecisions++
-		if f < 1 {
+		if s.Clip.Clipped {
 			now.Clipped++
 		}
 	}
 	if s.Action == ActionSkip || s.Action == ActionStop {
 		now.Skipped++
 	}
-	if s.Curvature != nil {
-		now.Curvatures++
-	}
 	c.observeLoss(s)
 	c.observeNorm(s)
 	c.observeParams(s)
+	c.observeCurvature(s)
 }
 
 func (c *Course) observeLoss(s *Step) {

@@ -5,7 +5,7 @@ package monitor
 // what they silence.
 func Detectors(run *Run) []Detector {
 	return []Detector{
-		newNonFinite(),
+		newNonFinite(run),
 		newFrozen(run),
 		newDead(run),
 		newCliff(),
@@ -13,9 +13,13 @@ func Detectors(run *Run) []Detector {
 		newDiverging(),
 		newExploding(run),
 		newVanishing(run),
+		newIllConditioned(),
 		newStagnating(),
 		newPlateau(),
+		newCriticalPoint(),
 		newRisingGradient(),
+		newClipSaturated(),
+		newClipIdle(),
 	}
 }
 
@@ -28,12 +32,14 @@ var inhibits = map[Kind][]Kind{
 	// A step off a cliff throws the loss up.
 	Cliff: {LossSpike},
 	// A loss that climbs away has large gradients and no progress.
-	Diverging: {LossSpike, Exploding, Vanishing, Stagnating, Plateau, RisingGradient},
-	Exploding: {Vanishing, Stagnating, Plateau, RisingGradient},
+	Diverging: {LossSpike, Exploding, Vanishing, IllConditioned, Stagnating, Plateau, RisingGradient},
+	Exploding: {Vanishing, IllConditioned, Stagnating, Plateau, RisingGradient},
 	// What gets no gradient has none to vanish, and stops the progress.
 	Frozen:    {Dead, Vanishing, Stagnating, Plateau},
 	Dead:      {Vanishing, Stagnating, Plateau},
 	Vanishing: {Stagnating, Plateau},
+	// A step that is too long for the curvature makes no progress.
+	IllConditioned: {Stagnating},
 	// The two names of a loss that does not improve.
 	Stagnating: {Plateau},
 	Plateau:    {Stagnating},

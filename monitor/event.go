@@ -20,13 +20,16 @@ const (
 	IllConditioned Kind = "ill_conditioned" // 8.2.1
 	CriticalPoint  Kind = "critical_point"  // 8.2.2, 8.2.3
 	RisingGradient Kind = "rising_gradient" // 8.2.1
+	ClipSaturated  Kind = "clip_saturated"  // 8.2.4
+	ClipIdle       Kind = "clip_idle"       // 8.2.4
 )
 
 // Kinds lists every kind, so that a metric can be made for each before the
 // first event.
 func Kinds() []Kind {
 	return []Kind{NonFinite, Cliff, LossSpike, Exploding, Vanishing, Frozen, Dead, Diverging,
-		Oscillating, Stagnating, Plateau, IllConditioned, CriticalPoint, RisingGradient}
+		Oscillating, Stagnating, Plateau, IllConditioned, CriticalPoint, RisingGradient,
+		ClipSaturated, ClipIdle}
 }
 
 // A State is where an event is in its life.
@@ -60,9 +63,25 @@ type Event struct {
 	Summary  string   // one sentence with the numbers in it
 	Advice   string   // one sentence: what a practitioner would try first
 	Section  string   // the section of the book, e.g. "8.2.4"
+	// Class is what kind of critical point a CriticalPoint is about. The run log
+	// has it as values.class.
+	Class Class
 	// Values holds the numbers that decided it, by name.
 	Values map[string]float64
 }
+
+// A Class is a kind of critical point, decided by the sign of both ends of the
+// Hessian's spectrum.
+type Class string
+
+// The classes of critical points.
+const (
+	ClassMinimum Class = "minimum" // no negative curvature
+	ClassSaddle  Class = "saddle"  // curvature of both signs
+	ClassMaximum Class = "maximum" // no positive curvature
+	ClassFlat    Class = "flat"    // hardly any curvature
+	ClassUnknown Class = "unknown" // not measured, or not well enough
+)
 
 // Finding is one line of a verdict: what the run says of one challenge of
 // section 8.2.

@@ -72,14 +72,21 @@ func (g *garbage) step() Step {
 	s := Step{
 		Step: int64(int8(g.byte())), Loss: g.number(), LR: g.number(), GradNorm: g.number(),
 		ParamGradNorms: g.numbers(), NonFinite: g.number(),
-		Clip:   Clip{Factor: g.number()},
+		Clip:   Clip{Clipped: g.byte()%2 == 0, Factor: g.number(), Threshold: g.number()},
 		Action: []Action{"", ActionStep, ActionSkip, ActionRollback, ActionStop, "?"}[g.byte()%6],
 	}
 	for range g.byte() % 8 {
 		s.ZeroGrads = append(s.ZeroGrads, int64(int8(g.byte())))
 	}
-	if g.byte()%8 == 0 {
-		s.Curvature = &Curvature{GTHG: g.number()}
+	if g.byte()%4 == 0 {
+		s.T = g.number()
+		s.Curvature = &Curvature{GTHG: g.number(), Rayleigh: g.number(), Rho: g.number(), RhoLimit: g.number(),
+			LambdaMax: g.number(), LambdaMin: g.number(), LambdaMaxResidual: g.number(), LambdaMinResidual: g.number(),
+			Converged: g.byte()%2 == 0, ParamGTHG: g.numbers(), Seconds: g.number()}
+		for range g.byte() % 3 {
+			s.Curvature.SpectralRadii = append(s.Curvature.SpectralRadii,
+				SpectralRadius{Name: string(rune('a' + g.byte()%100)), Radius: g.number(), Converged: g.byte()%2 == 0})
+		}
 	}
 	return s
 }
@@ -99,6 +106,7 @@ func survives(t *testing.T, data []byte) {
 		s := g.step()
 		events := append([]Event{}, whole.Observe(&s)...)
 		require.Equal(t, events, append([]Event{}, cut.Observe(&s)...))
+		require.Equal(t, whole.Wants(), cut.Wants())
 		for _, e := range events {
 			for name, v := range e.Values {
 				require.False(t, math.IsNaN(v) || math.IsInf(v, 0), "%s: %s is %v", e.Kind, name, v)
@@ -139,7 +147,8 @@ func TestGarbageSurvives(t *testing.T) {
 
 func FuzzRestore(f *testing.F) {
 	m := New(fuzzRun())
-	m.Observe(&Step{Step: 1, Loss: Known(1), GradNorm: Known(2)})
+	m.Observe(&Step{Step: 1, Loss: Known(1), GradNorm: Known(2), Curvature: &Curvature{GTHG: Known(3), Rho: Known(1), RhoLimit: Known(2),
+		SpectralRadii: []SpectralRadius{{Name: "w", Radius: Known(1), Converged: true}}}})
 	state, err := m.State()
 	require.NoError(f, err)
 	f.Add(state)
@@ -157,7 +166,9 @@ func FuzzRestore(f *testing.F) {
 		// Whatever was accepted can go on and be saved again.
 		for i := range 200 {
 			m.Observe(&Step{Step: int64(i), Loss: Known(float64(i % 7)), GradNorm: Known(1),
-				ParamGradNorms: []Number{Known(1), {}, Known(0), Known(2)}, ZeroGrads: []int64{0, -1, 0, 1}})
+				ParamGradNorms: []Number{Known(1), {}, Known(0), Known(2)}, ZeroGrads: []int64{0, -1, 0, 1},
+				Curvature: &Curvature{GTHG: Known(1), Rho: Known(3), RhoLimit: Known(2), LambdaMax: Known(1), LambdaMin: Known(-1), Converged: true}})
+			m.Wants()
 		}
 		_, err = m.State()
 		require.NoError(t, err)

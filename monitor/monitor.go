@@ -28,6 +28,7 @@ type Monitor struct {
 	detectors []Detector
 	life      []life  // of each detector's condition
 	action    Action  // the last step's
+	closer    int64   // records for which Wants asks for a closer look
 	events    []Event // reused by Observe
 }
 
@@ -73,6 +74,7 @@ func New(run *Run, detectors ...Detector) *Monitor {
 func (m *Monitor) Observe(s *Step) []Event {
 	m.events = m.events[:0]
 	m.course.observe(s)
+	m.closer = max(m.closer-1, 0)
 	for i, d := range m.detectors {
 		l := &m.life[i]
 		condition := d.Observe(s, m.course)
@@ -101,6 +103,9 @@ func (m *Monitor) Observe(s *Step) []Event {
 
 func (m *Monitor) report(d Detector, e Event) {
 	d.Explain(&e)
+	if e.State == Firing && e.Severity != Info {
+		m.closer = closerRecords
+	}
 	m.events = append(m.events, e)
 }
 
@@ -137,6 +142,7 @@ type state struct {
 	Detectors map[Kind]json.RawMessage `json:"detectors"`
 	Life      map[Kind]life            `json:"life"`
 	Action    Action                   `json:"action,omitempty"`
+	Closer    int64                    `json:"closer,omitempty"`
 }
 
 // model is a fingerprint of the run's parameters, to which a state belongs.
@@ -158,7 +164,7 @@ func (m *Monitor) State() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := state{Version: stateVersion, Model: m.model(), Course: course, Detectors: detectors, Life: map[Kind]life{}, Action: m.action}
+	s := state{Version: stateVersion, Model: m.model(), Course: course, Detectors: detectors, Life: map[Kind]life{}, Action: m.action, Closer: m.closer}
 	for i, d := range m.detectors {
 		s.Life[d.Kind()] = m.life[i]
 	}
@@ -220,7 +226,7 @@ func (m *Monitor) Restore(data []byte) error {
 			m.life[i] = l
 		}
 	}
-	m.action = s.Action
+	m.action, m.closer = s.Action, s.Closer
 	return nil
 }
 

@@ -15,8 +15,10 @@ const nonfiniteQuiet = 20
 // and 10.11.1 on what to do with such a gradient).
 type nonfinite struct {
 	memory[nonfiniteState]
+	params     []Param
 	loss, norm string // what is wrong with them now; empty when nothing is
 	elements   float64
+	bad        []NonFiniteParam // of the step that began it
 }
 
 type nonfiniteState struct {
@@ -24,7 +26,7 @@ type nonfiniteState struct {
 	Steps int64 `json:"steps"` // of this incident
 }
 
-func newNonFinite() *nonfinite { return &nonfinite{} }
+func newNonFinite(run *Run) *nonfinite { return &nonfinite{params: run.Params} }
 
 func (d *nonfinite) Kind() Kind { return NonFinite }
 
@@ -48,6 +50,9 @@ func (d *nonfinite) Observe(s *Step, c *Course) Condition {
 		var ok bool
 		if d.elements, ok = s.NonFinite.Finite(); !ok {
 			d.elements = 0
+		}
+		if !d.now.Latch.On {
+			d.bad = append(d.bad[:0], s.NonFiniteParams...)
 		}
 	}
 	return d.now.Latch.observe(!c.finite, c.finite, 1, nonfiniteQuiet)
@@ -86,5 +91,40 @@ func (d *nonfinite) Explain(e *Event) {
 	if parts == nil {
 		parts = append(parts, "a parameter's gradient norm is NaN or infinite")
 	}
-	e.Summary = fmt.Sprintf("At step %d %s.", e.Step, strings.Join(parts, " and "))
+	e.Summary = fmt.Sprintf("At step %d %s%s.", e.Step, strings.Join(parts, " and "), d.where(e))
+}
+
+// nonfiniteNamed is how many parameters the summary names.
+const nonfiniteNamed = 5
+
+// where names the parameters, and counts what their gradients hold.
+func (d *nonfinite) where(e *Event) string {
+	var nan, posInf, negInf int64
+	var named []string
+	for _, b := range d.bad {
+		nan, posInf, negInf = nan+b.NaN, posInf+b.PosInf, negInf+b.NegInf
+		if b.Param < 0 || b.Param >= len(d.params) {
+			continue
+		}
+		name := d.params[b.Param].Name
+		if e.Param == "" {
+			e.Param = name
+		}
+		if len(named) < nonfiniteNamed {
+			named = append(named, fmt.Sprintf("%s (%d NaN, %d +Inf, %d -Inf)", name, b.NaN, b.PosInf, b.NegInf))
+		}
+	}
+	if len(d.bad) == 0 {
+		return ""
+	}
+	e.Values["params"], e.Values["nan"], e.Values["pos_inf"], e.Values["neg_inf"] =
+		float64(len(d.bad)), float64(nan), float64(posInf), float64(negInf)
+	if len(named) == 0 {
+		return ""
+	}
+	text := ": " + strings.Join(named, ", ")
+	if more := len(d.bad) - len(named); more > 0 {
+		text += fmt.Sprintf(" and %d more parameters", more)
+	}
+	return text
 }

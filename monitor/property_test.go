@@ -24,7 +24,7 @@ func recipes() []recipe {
 func outline(events []Event) []string {
 	out := []string{}
 	for _, e := range events {
-		out = append(out, fmt.Sprintf("%d %s %s %s %d %s", e.Step, e.Kind, e.State, e.Severity, e.Since, e.Param))
+		out = append(out, fmt.Sprintf("%d %s %s %s %d %s %s", e.Step, e.Kind, e.State, e.Severity, e.Since, e.Param, e.Class))
 	}
 	return out
 }
@@ -72,6 +72,7 @@ func TestRestoreAndContinue(t *testing.T) {
 			require.JSONEq(t, string(a), string(b))
 			require.Equal(t, whole.Verdict(), cut.Verdict())
 			require.Equal(t, whole.Active(), cut.Active())
+			require.Equal(t, whole.Wants(), cut.Wants())
 		})
 	}
 }
@@ -135,6 +136,8 @@ func TestRestoreRefusesGarbage(t *testing.T) {
 		"negative count":  {change(-1, "course", "loss_count"), "-1 losses"},
 		"unknown field":   {change(1, "course", "colour"), "colour"},
 		"no range":        {change(nil, "detectors", "cliff", "range"), "cliff"},
+		"long curvature":  {change(make([]float64, span+1), "course", "curvature", "rhos"), "window of 65"},
+		"odd class count": {change("many", "detectors", "critical_point", "found"), "critical_point"},
 		"negative index":  {change(-1, "detectors", "loss_spike", "count"), "loss_spike"},
 		"words":           {change("many", "detectors", "diverging", "away"), "diverging"},
 		"unknown phase":   {change(9, "life", "cliff", "phase"), "phase 9"},
@@ -155,7 +158,7 @@ func TestRestoreRefusesGarbage(t *testing.T) {
 // another.
 func TestRestoreKnowsNewAndGoneDetectors(t *testing.T) {
 	run := recipe{steps: 1}.run()
-	few := New(run, newNonFinite(), newCliff())
+	few := New(run, newNonFinite(run), newCliff())
 	few.Observe(&Step{Step: 5, Loss: Known(math.NaN())})
 	state, err := few.State()
 	require.NoError(t, err)
@@ -164,7 +167,7 @@ func TestRestoreKnowsNewAndGoneDetectors(t *testing.T) {
 	require.Equal(t, []Kind{NonFinite}, all.Active())
 	state, err = all.State()
 	require.NoError(t, err)
-	one := New(run, newNonFinite())
+	one := New(run, newNonFinite(run))
 	require.NoError(t, one.Restore(state))
 	require.Equal(t, []Kind{NonFinite}, one.Active())
 
@@ -174,7 +177,7 @@ func TestRestoreKnowsNewAndGoneDetectors(t *testing.T) {
 
 // TestStateIsSmall: it does not grow with the run.
 func TestStateIsSmall(t *testing.T) {
-	p := recipe{steps: 20000, loss: plainLoss, norm: plainNorm}
+	p := recipe{steps: 20000, loss: plainLoss, norm: plainNorm, edit: curved(1, gaussian(1, 0.5), gaussian(1, 2))}
 	m := New(p.run())
 	steps := p.make(1)
 	for i := range steps {
@@ -186,8 +189,14 @@ func TestStateIsSmall(t *testing.T) {
 }
 
 func TestObserveAllocatesNothing(t *testing.T) {
-	p := recipe{steps: 3000, layers: 50, loss: plainLoss, norm: plainNorm}
+	p := recipe{steps: 3000, layers: 50, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, r *rand.Rand) {
+		curved(2, gaussian(1, 0.5), gaussian(1, 2))(t, s, r)
+		if s.Curvature != nil {
+			s.Curvature.SpectralRadii = []SpectralRadius{{Name: "a", Radius: Known(1), Converged: true}, {Name: "b", Radius: Known(2), Converged: true}}
+		}
+	}}
 	m := New(p.run())
+	m.Observe(&Step{Curvature: &Curvature{SpectralRadii: []SpectralRadius{{Name: "a", Radius: Known(1), Converged: true}, {Name: "b", Radius: Known(2), Converged: true}}}})
 	require.Len(t, p.run().Params, 100)
 	steps := p.make(1)
 	i := 0
@@ -195,6 +204,7 @@ func TestObserveAllocatesNothing(t *testing.T) {
 		if events := m.Observe(&steps[i]); len(events) > 0 {
 			t.Errorf("an event: %v", events)
 		}
+		m.Wants()
 		i++
 	}))
 }

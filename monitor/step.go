@@ -1,7 +1,5 @@
 package monitor
 
-import "github.com/seed-140d0f39/gtg/clip"
-
 // An Action is what was done with one optimizer step.
 type Action string
 
@@ -43,6 +41,11 @@ type Step struct {
 	ZeroGrads []int64
 	// NonFinite counts the gradient elements that are NaN or infinite.
 	NonFinite Number
+	// NonFiniteParams names the parameters that have them; nil when none has.
+	NonFiniteParams []NonFiniteParam
+	// Zeroed counts the gradient elements that were set to 0 because of them,
+	// so that the step could be done.
+	Zeroed int64
 	// Clip is what the clipping policy decided.
 	Clip Clip
 	// Action is what was done.
@@ -53,41 +56,15 @@ type Step struct {
 	GTGSeconds Number
 }
 
-// Clip is a clipping policy's decision as the record keeps it.
-type Clip struct {
-	// Policy is the policy's name; empty when there was no policy.
-	Policy string
-	// Factor is what all gradients were multiplied by; 1 means untouched.
-	Factor Number
-	// Threshold is the limit in force; unknown when there is none yet.
-	Threshold Number
-}
-
-// Curvature holds second-order measurements along and around the gradient g,
-// with H the Hessian of the loss.
-type Curvature struct {
-	GTHG      Number // gᵀHg
-	Rayleigh  Number // gᵀHg / gᵀg
-	LambdaMax Number // largest eigenvalue of H
-	LambdaMin Number // smallest eigenvalue of H
-	// The residuals ‖Hv − λv‖ of the two eigenvalues.
-	LambdaMaxResidual, LambdaMinResidual Number
-	Method                               string
-}
-
-// Record fills the clip part of the step from a policy's decision.
-func (s *Step) Record(policy string, d clip.Decision) {
-	s.Clip = Clip{Policy: policy, Factor: Known(d.Factor)}
-	if d.Threshold > 0 {
-		s.Clip.Threshold = Known(d.Threshold)
-	}
-}
-
 // CopyFrom makes s a deep copy of o. It uses the space that s already has, so
 // copying steps of one run into one Step allocates only the first time.
 func (s *Step) CopyFrom(o *Step) {
 	pg, pn, un, zg, c := s.ParamGradNorms, s.ParamNorms, s.UpdateNorms, s.ZeroGrads, s.Curvature
+	bad, clip := s.NonFiniteParams, s.Clip
 	*s = *o
+	clip.copyFrom(&o.Clip)
+	s.Clip = clip
+	s.NonFiniteParams = copyInto(bad, o.NonFiniteParams)
 	s.ParamGradNorms = copyInto(pg, o.ParamGradNorms)
 	s.ParamNorms = copyInto(pn, o.ParamNorms)
 	s.UpdateNorms = copyInto(un, o.UpdateNorms)
@@ -96,7 +73,7 @@ func (s *Step) CopyFrom(o *Step) {
 		if c == nil {
 			c = new(Curvature)
 		}
-		*c = *o.Curvature
+		c.copyFrom(o.Curvature)
 		s.Curvature = c
 	}
 }

@@ -6,13 +6,15 @@ package monitor
 // a run that is silently skipped for ever is worse than one that ends.
 func (m *Monitor) giveUp(s *Step) {
 	was := m.action
-	m.action = s.Action
+	if m.action = s.Action; s.Zeroed > 0 {
+		m.action = ActionSkip // mended: as good as skipped, what was bad was not applied
+	}
 	e := Event{Step: s.Step, Kind: NonFinite, State: Instant}
 	switch {
 	case s.Action == ActionStop && was != ActionStop:
 		e.Summary = "Skipping steps that are not finite does not help: the optimizer is not called any more, " +
 			"the parameters are those of the last good step."
-	case s.Action == ActionStep && was == ActionSkip && s.NonFinite.Or(0) > 0:
+	case s.Action == ActionStep && was == ActionSkip && s.NonFinite.Or(0) > 0 && s.Zeroed == 0:
 		e.Summary = "Skipping steps that are not finite does not help: from now on they are applied as they are, " +
 			"and destroy the parameters."
 	default:

@@ -115,6 +115,12 @@ func scaled(steps []Step, loss, grad float64) []Step {
 		for j := range s.ParamGradNorms {
 			s.ParamGradNorms[j] = times(s.ParamGradNorms[j], grad)
 		}
+		s.LR = times(s.LR, 1/grad) // so that η·H stays what it was
+		if k := s.Curvature; k != nil {
+			k.GTHG, k.Rayleigh = times(k.GTHG, grad*grad*grad), times(k.Rayleigh, grad)
+			k.LambdaMax, k.LambdaMin = times(k.LambdaMax, grad), times(k.LambdaMin, grad)
+			k.LambdaMaxResidual, k.LambdaMinResidual = times(k.LambdaMaxResidual, grad), times(k.LambdaMinResidual, grad)
+		}
 	}
 	return out
 }
@@ -153,7 +159,7 @@ func fading(level, share, tau, sigma float64) func(int, *rand.Rand) float64 {
 
 // healthy runs are hard ones: each has fooled a published rule.
 func healthy() []recipe {
-	return []recipe{
+	return append(healthyCurvature(), []recipe{
 		{name: "plain", steps: 3000, loss: learning(2.3, 0.2, 300, 0.05), norm: fading(1, 0.3, 500, 0.2)},
 		{name: "full batch to 1e-9", steps: 3000, loss: learning(1, 1e-9, 100, 0), norm: fading(1, 1e-6, 150, 0)},
 		{name: "full batch to a floor", steps: 5000, loss: learning(1, 0.3, 100, 0), norm: fading(1, 1e-8, 100, 0)},
@@ -230,7 +236,7 @@ func healthy() []recipe {
 		}},
 		{name: "always clipped", steps: 3000, loss: learning(5, 1.5, 600, 0.03), norm: lognormal(397, 0.3),
 			edit: func(_ int, s *Step, _ *rand.Rand) {
-				s.Clip = Clip{Policy: "norm", Factor: Known(1 / 397.0), Threshold: Known(1)}
+				s.Clip = Clip{Policy: "norm", Clipped: true, Factor: Known(1 / 397.0), Threshold: Known(1)}
 			}},
 		{name: "heavy-tailed norms", steps: 10000, loss: learning(5, 1.5, 600, 0.1), norm: lognormal(1, 0.8)},
 		{name: "flat start, then learning", steps: 3000, loss: func(t int, r *rand.Rand) float64 {
@@ -312,5 +318,5 @@ func healthy() []recipe {
 		{name: "adversarial", steps: 6000, loss: func(t int, r *rand.Rand) float64 {
 			return 0.69 + 0.5*math.Min(float64(t)/500, 1) + 0.3*math.Sin(float64(t)/300) + 0.15*r.NormFloat64()
 		}, norm: lognormal(1, 0.6)},
-	}
+	}...)
 }

@@ -55,8 +55,8 @@ func join(parts ...string) string {
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}
-		// gᵀg and gᵀHg are names and keep their letter.
-		if !strings.HasPrefix(p, "gᵀ") {
+		// gᵀg, gᵀHg and ρ are names and keep their letter.
+		if !strings.HasPrefix(p, "gᵀ") && !strings.HasPrefix(p, "ρ") {
 			p = strings.ToUpper(p[:1]) + p[1:]
 		}
 		b.WriteString(p + ".")
@@ -129,13 +129,13 @@ func (m *Monitor) illConditioning() Finding {
 	if n := c.now.Curvatures; n > 0 {
 		gthg = "gᵀHg was measured on " + count(n, "step")
 	}
-	f.Evidence = join(m.losses(), m.norms(), gthg, m.met(Stagnating, "stagnation"), m.met(IllConditioned, "ill-conditioning"),
+	f.Evidence = join(m.losses(), m.norms(), gthg, m.rhos(), m.curvatureCost(), m.met(Stagnating, "stagnation"), m.met(IllConditioned, "ill-conditioning"),
 		m.met(Oscillating, "oscillation"), m.met(RisingGradient, "a healthy rise of gᵀg"))
 	switch {
 	case c.now.Records == 0:
 		f.Finding = "Ill-conditioning: " + unmeasured + "."
 	case m.seen(IllConditioned).Count > 0:
-		f.Finding = "Ill-conditioning was met: the curvature asked for shorter steps."
+		f.Finding = "Ill-conditioning was met: the curvature stood in the way of the step."
 	case m.seen(Stagnating).Count > 0:
 		f.Finding = "Ill-conditioning is possible: for a time the loss did not improve although the gradient stayed strong."
 	case c.now.NormCount < early || c.now.LossCount < settled:
@@ -149,7 +149,7 @@ func (m *Monitor) illConditioning() Finding {
 }
 
 func (m *Monitor) localMinima() Finding {
-	f := Finding{Section: "8.2.2", Evidence: join(m.norms(), m.met(CriticalPoint, "a critical point"))}
+	f := Finding{Section: "8.2.2", Evidence: join(m.norms(), m.met(CriticalPoint, "an insignificant gradient"), m.lastCriticalPoint())}
 	c := &m.course.now
 	switch lowest := square(c.LowNorm - c.EarlyNorm); {
 	case c.Records == 0:
@@ -157,7 +157,7 @@ func (m *Monitor) localMinima() Finding {
 	case c.NormCount < early:
 		f.Finding = "Local minima cannot be judged: too few gradient norms were measured."
 	case lowest < stuckShrunk:
-		f.Finding = fmt.Sprintf("A critical point cannot be ruled out: gᵀg shrank to %.2g of its first level, and only the curvature could say of what kind.", lowest)
+		f.Finding = fmt.Sprintf("%s: gᵀg shrank to %.2g of its first level, and %s.", m.criticalVerdict(), lowest, m.criticalReason())
 	default:
 		f.Finding = fmt.Sprintf("Local minima were no obstacle: gᵀg never fell below %.2g of its first level, which rules out every kind of critical point.", lowest)
 	}
@@ -165,7 +165,7 @@ func (m *Monitor) localMinima() Finding {
 }
 
 func (m *Monitor) plateaus() Finding {
-	f := Finding{Section: "8.2.3", Evidence: join(m.losses(), m.norms(), m.met(Plateau, "a plateau"))}
+	f := Finding{Section: "8.2.3", Evidence: join(m.losses(), m.norms(), m.met(Plateau, "a plateau"), m.criticalPoints(), m.lastCriticalPoint())}
 	c := m.course
 	switch l := m.seen(Plateau); {
 	case c.now.Records == 0:
@@ -174,6 +174,8 @@ func (m *Monitor) plateaus() Finding {
 		f.Finding = fmt.Sprintf("The run has been on a plateau or near a saddle point since step %d.", l.Since)
 	case l.Count > 0:
 		f.Finding = fmt.Sprintf("The run was on a plateau or near a saddle point at step %d and left it.", l.Last)
+	case m.seen(CriticalPoint).Phase == firing && m.criticalClass() == ClassSaddle:
+		f.Finding = fmt.Sprintf("The run has been near a saddle point since step %d.", m.seen(CriticalPoint).Since)
 	case c.now.LossCount < settled:
 		f.Finding = "Plateaus and saddle points cannot be judged: too few losses were measured."
 	case c.Progress() > stuckProgress*math.Abs(c.Start()):
@@ -198,7 +200,7 @@ func (m *Monitor) cliffs() Finding {
 	f.Evidence = join(fmt.Sprintf("in %s: %s, %s, %s, %s", count(c.Records, "record"),
 		count(m.seen(Cliff).Count, "cliff"), count(m.seen(LossSpike).Count, "loss spike"),
 		count(c.NonFinite, "non-finite step"), count(c.Skipped, "skipped step")),
-		clipped, m.met(Cliff, "a cliff"), m.met(LossSpike, "a loss spike"), m.met(NonFinite, "a NaN or an infinity"),
+		clipped, m.met(ClipSaturated, "saturated clipping"), m.met(Cliff, "a cliff"), m.met(LossSpike, "a loss spike"), m.met(NonFinite, "a NaN or an infinity"),
 		m.met(Diverging, "divergence"))
 	switch {
 	case m.seen(Diverging).Phase == firing:
@@ -243,7 +245,7 @@ func (m *Monitor) longTerm() Finding {
 	if had > 0 && never > 0 {
 		without = fmt.Sprintf("%d of %s never had a gradient", never, count(had+never, "parameter"))
 	}
-	f.Evidence = join(through, without, m.met(Vanishing, "a vanishing gradient"), m.met(Exploding, "an exploding gradient"),
+	f.Evidence = join(through, m.spectralRadii(), without, m.met(Vanishing, "a vanishing gradient"), m.met(Exploding, "an exploding gradient"),
 		m.met(Dead, "a dead parameter"), m.met(Frozen, "a parameter that lost its gradient"))
 	switch {
 	case m.seen(Exploding).Count > 0:

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -86,5 +87,66 @@ func TestVerdictNamesWhatWasMet(t *testing.T) {
 			require.Contains(t, f.Finding, c.finding)
 			require.Contains(t, f.Evidence, c.evidence)
 		})
+	}
+}
+
+// critical is a run whose gradient becomes insignificant and whose spectrum is
+// then measured.
+func critical(k Curvature) recipe {
+	return recipe{steps: 5000, loss: learning(2.3, 0.5, 100, 0.01), norm: fading(1, 0.01, 50, 0.2), edit: probed(400, k)}
+}
+
+func TestVerdictOfCurvature(t *testing.T) {
+	radii := func(t int, s *Step, r *rand.Rand) {
+		curved(10, gaussian(1, 0), nil)(t, s, r)
+		if s.Curvature != nil {
+			s.Curvature.SpectralRadii = []SpectralRadius{{Name: "rnn.weight_hh_l0", Radius: Known(1.25), Converged: true},
+				{Name: "rnn.weight_hh_l1", Radius: Known(0.5), Converged: true}, {Name: "other", Radius: Known(9)}}
+		}
+	}
+	third := func(t int, s *Step, r *rand.Rand) {
+		curved(10, func(t int, _ *rand.Rand) float64 { return []float64{1, -0.5, 3}[t/10%3] }, nil)(t, s, r)
+	}
+	for name, c := range map[string]struct {
+		recipe
+		section, finding, evidence string
+	}{
+		"ill-conditioned": {illFaults()[0].recipe, "8.2.1", "the curvature stood in the way", "Ill-conditioning was met once"},
+		"share above": {recipe{steps: 3000, loss: plainLoss, norm: plainNorm, edit: third}, "8.2.1", "No sign of ill-conditioning",
+			"gᵀHg was measured on 300 steps. ρ = η·gᵀHg/gᵀg had a median of 1 in the last 64 measurements, the smallest being -0.5, the 90 % quantile 3 and the largest 3; 33.3 % of all 300 were above the optimizer's limit of 2."},
+		"time": {recipe{steps: 3000, loss: plainLoss, norm: plainNorm, edit: third}, "8.2.1", "No sign", "Measuring curvature took 1 % of the time."},
+		"no limit": {recipe{steps: 3000, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, r *rand.Rand) {
+			third(t, s, r)
+			if s.Curvature != nil {
+				s.Curvature.RhoLimit = Number{}
+			}
+		}}, "8.2.1", "No sign", "the optimizer has no known limit for it."},
+		"a minimum":      {critical(spectrum(0.1, 5)), "8.2.2", "came near a minimum: gᵀg shrank to", "At step 401 the Hessian's eigenvalues go from 0.1 to 5."},
+		"no minimum":     {critical(spectrum(-1, 5)), "8.2.2", "curvature of both signs there, as at a saddle point.", "from -1 to 5"},
+		"a saddle":       {critical(spectrum(-1, 5)), "8.2.3", "near a saddle point since step 401", "The gradient was insignificant near a saddle point once."},
+		"a maximum":      {critical(spectrum(-5, -1)), "8.2.2", "at no local minimum", "from -5 to -1"},
+		"flat":           {critical(spectrum(0, 0)), "8.2.2", "as in a flat region", "from 0 to 0"},
+		"not converged":  {critical(unconverged(spectrum(-1, 5))), "8.2.2", "A critical point cannot be ruled out", "not accurately enough to decide"},
+		"never measured": {recipe{steps: 3000, loss: plainLoss, norm: fading(1, 1e-3, 100, 0.1)}, "8.2.2", "only the curvature could say", "An insignificant gradient was met once"},
+		"never shrank":   {recipe{steps: 3000, loss: plainLoss, norm: plainNorm, edit: probed(100, spectrum(-1, 1))}, "8.2.2", "rules out every kind of critical point", "a ratio of"},
+		"two radii": {recipe{steps: 100, loss: plainLoss, norm: plainNorm, edit: radii}, "8.2.5", "neither vanished nor exploded",
+			"The spectral radii of 2 recurrent matrices go from 0.5 (rnn.weight_hh_l1) to 1.25 (rnn.weight_hh_l0): a linear recurrence explodes with the 1 above 1 and vanishes with those below."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := verdict(t, c.recipe)[c.section]
+			require.Contains(t, f.Finding, c.finding)
+			require.Contains(t, f.Evidence, c.evidence)
+		})
+	}
+}
+
+func TestVerdictOfSpectralRadii(t *testing.T) {
+	for want, radius := range map[string]float64{": a linear recurrence with them explodes.": 1.5, "does not explode, and vanishes": 1} {
+		m := New(nil)
+		m.Observe(&Step{Step: 1, Curvature: &Curvature{SpectralRadii: []SpectralRadius{{Name: "w", Radius: Known(7), Converged: true}}}})
+		m.Observe(&Step{Step: 2, Curvature: &Curvature{SpectralRadii: []SpectralRadius{{Name: "w", Radius: Known(radius), Converged: true}}}})
+		evidence := m.Verdict()[4].Evidence
+		require.Contains(t, evidence, "The spectral radius of w is "+fmt.Sprint(radius))
+		require.Contains(t, evidence, want)
 	}
 }

@@ -14,6 +14,11 @@
 //	gtg_gradient_squared_norm        grad_norm²              gauge, gᵀg
 //	gtg_gradient_curvature           curvature.gthg          gauge, gᵀHg
 //	gtg_gradient_rayleigh_quotient   curvature.rayleigh      gauge, gᵀHg/gᵀg
+//	gtg_rho                          curvature.rho           gauge, η·gᵀHg/gᵀg
+//	gtg_rho_limit                    curvature.rho_limit     gauge
+//	gtg_lambda_max                   curvature.lambda_max    gauge
+//	gtg_lambda_min                   curvature.lambda_min    gauge
+//	gtg_curvature_time_ratio         curvature.seconds, t    gauge, share of this process's time
 //	gtg_gradient_clip_ratio          clip.factor             gauge
 //	gtg_gradient_clip_threshold      clip.threshold          gauge
 //	gtg_gradient_clips_total         clip.factor < 1         counter of steps

@@ -20,6 +20,8 @@ type metrics struct {
 	step, timestamp, loss, lr                         *prometheus.GaugeVec
 	norm, clippedNorm, squaredNorm                    *prometheus.GaugeVec
 	curvature, rayleigh, clipRatio, clipThreshold     *prometheus.GaugeVec
+	rho, rhoLimit, lambdaMax, lambdaMin               *prometheus.GaugeVec
+	curvatureTime                                     *prometheus.GaugeVec
 	firing, layers                                    *prometheus.GaugeVec
 	normHistogram, duration, overhead                 *prometheus.HistogramVec
 	all                                               []vector
@@ -64,13 +66,18 @@ func newMetrics() *metrics {
 	m.loss = gauge("loss", "Last finite loss.")
 	m.lr = gauge("learning_rate", "Learning rate in force.")
 	m.norm = gauge("gradient_norm", "Last finite L2 norm of all gradients before clipping.")
-	m.clippedNorm = gauge("gradient_clipped_norm", "Last finite L2 norm of all gradients times the clipping factor.")
+	m.clippedNorm = gauge("gradient_clipped_norm", "Last finite L2 norm of all gradients after clipping.")
 	m.squaredNorm = gauge("gradient_squared_norm", "Last finite squared L2 norm of all gradients before clipping, the product of g with itself.")
 	m.curvature = gauge("gradient_curvature", "Last finite curvature along the gradient, the product of g, H and g.")
 	m.rayleigh = gauge("gradient_rayleigh_quotient", "Last finite Rayleigh quotient of the Hessian along the gradient.")
-	m.clipRatio = gauge("gradient_clip_ratio", "What the gradients were last multiplied by; 1 is untouched.")
+	m.rho = gauge("rho", "Last finite rho, the effective learning rate times the Rayleigh quotient; 1 is the line's minimum, 2 raises the loss to second order.")
+	m.rhoLimit = gauge("rho_limit", "What the optimizer tolerates of rho for long.")
+	m.lambdaMax = gauge("lambda_max", "Last finite estimate of the Hessian's largest eigenvalue.")
+	m.lambdaMin = gauge("lambda_min", "Last finite estimate of the Hessian's smallest eigenvalue.")
+	m.curvatureTime = gauge("curvature_time_ratio", "Share of the time since this process's first step that measuring curvature took.")
+	m.clipRatio = gauge("gradient_clip_ratio", "L2 norm of all gradients after clipping over that before, in the last step; 1 is untouched.")
 	m.clipThreshold = gauge("gradient_clip_threshold", "Clipping threshold in force.")
-	m.clips = counter("gradient_clips_total", "Steps whose gradients were scaled down.")
+	m.clips = counter("gradient_clips_total", "Steps whose gradients were changed by clipping.")
 	m.nonfiniteGradients = counter("nonfinite_gradients_total", "Steps with a gradient that holds a NaN or an infinity.")
 	m.nonfiniteLosses = counter("nonfinite_losses_total", "Steps with a loss that is NaN or infinite.")
 	m.skipped = counter("skipped_steps_total", "Steps that did not reach the optimizer or were taken back.", "reason")

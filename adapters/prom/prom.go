@@ -46,6 +46,8 @@ type Sink struct {
 	lastStep      int64
 	lastT         float64
 	lastTKnown    bool
+	elapsed       float64 // from one step to the next, where both have a time
+	curvatureTime float64 // what curvature cost in it
 	steps         prometheus.Counter
 	clips         prometheus.Counter
 	nonGradients  prometheus.Counter
@@ -73,6 +75,11 @@ const (
 	squaredNorm
 	curvature
 	rayleigh
+	rho
+	rhoLimit
+	lambdaMax
+	lambdaMin
+	curvatureTime
 	clipRatio
 	clipThreshold
 	gauges
@@ -134,7 +141,7 @@ func (s *Sink) Start(r *monitor.Run) error {
 	s.duration = m.duration.WithLabelValues(s.run)
 	s.overhead = m.overhead.WithLabelValues(s.run)
 	for i, vec := range [gauges]*prometheus.GaugeVec{m.step, m.timestamp, m.loss, m.lr, m.norm, m.clippedNorm, m.squaredNorm,
-		m.curvature, m.rayleigh, m.clipRatio, m.clipThreshold} {
+		m.curvature, m.rayleigh, m.rho, m.rhoLimit, m.lambdaMax, m.lambdaMin, m.curvatureTime, m.clipRatio, m.clipThreshold} {
 		s.gauges[i] = gauge{vec: vec, labels: []string{s.run}}
 	}
 	s.layers = nil
@@ -154,6 +161,43 @@ func (s *Sink) Start(r *monitor.Run) error {
 	return nil
 }
 
+// clip brings the clipping series up to date. The ratio is that of the norms
+// where no one factor says it.
+func (s *Sink) clip(c *monitor.Clip, norm float64, finite bool) {
+	if c.Clipped {
+		s.clips.Inc()
+	}
+	s.gauges[clipThreshold].setNumber(c.Threshold)
+	ratio, known := c.Factor.Finite()
+	after, measured := c.NormAfter.Finite()
+	if !known && measured && finite && norm > 0 {
+		ratio, known = after/norm, true
+	}
+	if !known {
+		return
+	}
+	s.gauges[clipRatio].set(ratio)
+	switch {
+	case measured:
+		s.gauges[clippedNorm].set(after)
+	case finite:
+		s.gauges[clippedNorm].set(norm * ratio)
+	}
+}
+
+// curvature brings the gauges of what was measured up to date.
+func (s *Sink) curvature(c *monitor.Curvature) {
+	if c == nil {
+		return
+	}
+	s.gauges[curvature].setNumber(c.GTHG)
+	s.gauges[rayleigh].setNumber(c.Rayleigh)
+	s.gauges[rho].setNumber(c.Rho)
+	s.gauges[rhoLimit].setNumber(c.RhoLimit)
+	s.gauges[lambdaMax].setNumber(c.LambdaMax)
+	s.gauges[lambdaMin].setNumber(c.LambdaMin)
+}
+
 // Step brings the series up to date.
 func (s *Sink) Step(st *monitor.Step) error {
 	if s.steps == nil {
@@ -170,20 +214,8 @@ func (s *Sink) Step(st *monitor.Step) error {
 		s.gauges[squaredNorm].set(g * g)
 		s.normHistogram.Observe(g)
 	}
-	if factor, known := st.Clip.Factor.Finite(); known {
-		s.gauges[clipRatio].set(factor)
-		if finite {
-			s.gauges[clippedNorm].set(g * factor)
-		}
-		if factor < 1 {
-			s.clips.Inc()
-		}
-	}
-	s.gauges[clipThreshold].setNumber(st.Clip.Threshold)
-	if c := st.Curvature; c != nil {
-		s.gauges[curvature].setNumber(c.GTHG)
-		s.gauges[rayleigh].setNumber(c.Rayleigh)
-	}
+	s.clip(&st.Clip, g, finite)
+	s.curvature(st.Curvature)
 	badGradient := st.NonFinite.Or(0) > 0 || infinite(st.GradNorm)
 	badLoss := infinite(st.Loss)
 	if badGradient {
@@ -216,14 +248,31 @@ func (s *Sink) time(st *monitor.Step) {
 		s.overhead.Observe(cost)
 	}
 	t, known := st.T.Finite()
-	if known && s.lastTKnown && st.Step == s.lastStep+1 && t >= s.lastT {
-		s.duration.Observe(t - s.lastT)
+	if known && s.lastTKnown && t >= s.lastT {
+		if st.Step == s.lastStep+1 {
+			s.duration.Observe(t - s.lastT)
+		}
+		s.curvatureShare(t-s.lastT, st.Curvature)
 	}
 	s.lastStep, s.lastT, s.lastTKnown = st.Step, t, known
 	if known && !s.started.IsZero() {
 		s.gauges[timestamp].set(float64(s.started.UnixNano())/1e9 + t)
 	} else {
 		s.gauges[timestamp].set(float64(time.Now().UnixNano()) / 1e9)
+	}
+}
+
+// curvatureShare adds the time since the last step and what of it went into
+// measuring curvature. The share appears with the first measurement.
+func (s *Sink) curvatureShare(elapsed float64, c *monitor.Curvature) {
+	s.elapsed += elapsed
+	if c != nil {
+		if cost, ok := c.Seconds.Finite(); ok && cost >= 0 {
+			s.curvatureTime += cost
+		}
+	}
+	if s.curvatureTime > 0 && s.elapsed > 0 {
+		s.gauges[curvatureTime].set(s.curvatureTime / s.elapsed)
 	}
 }
 

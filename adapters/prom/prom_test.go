@@ -36,9 +36,10 @@ func started(t testing.TB, reg prometheus.Registerer, name string, options ...pr
 func everything(step int64) *monitor.Step {
 	return &monitor.Step{Step: step, T: known(float64(step) / 4), Loss: known(2), LR: known(0.5), GradNorm: known(3),
 		ParamGradNorms: []monitor.Number{known(1), known(2), {}}, NonFinite: known(0),
-		Clip:      monitor.Clip{Policy: "norm", Factor: known(0.5), Threshold: known(1.5)},
-		Action:    monitor.ActionStep,
-		Curvature: &monitor.Curvature{GTHG: known(-4), Rayleigh: known(-0.25)}, GTGSeconds: known(0.001)}
+		Clip:   monitor.Clip{Policy: "norm", Clipped: true, Factor: known(0.5), Threshold: known(1.5)},
+		Action: monitor.ActionStep,
+		Curvature: &monitor.Curvature{GTHG: known(-4), Rayleigh: known(-0.25), Rho: known(-0.125), RhoLimit: known(3.8),
+			LambdaMax: known(5), LambdaMin: known(-1), Seconds: known(0.125)}, GTGSeconds: known(0.001)}
 }
 
 var theRun = strings.NewReplacer(`,run="r"`, "", `run="r",`, "", `run="r"`, "")
@@ -78,6 +79,11 @@ func TestAStep(t *testing.T) {
 		`gtg_gradient_squared_norm{}`:              "9",
 		`gtg_gradient_curvature{}`:                 "-4",
 		`gtg_gradient_rayleigh_quotient{}`:         "-0.25",
+		`gtg_rho{}`:                                "-0.125",
+		`gtg_rho_limit{}`:                          "3.8",
+		`gtg_lambda_max{}`:                         "5",
+		`gtg_lambda_min{}`:                         "-1",
+		`gtg_curvature_time_ratio{}`:               "0.3333333333333333", // two measurements of 1/8 s in the 3/4 s since the first step
 		`gtg_gradient_clip_ratio{}`:                "0.5",
 		`gtg_gradient_clip_threshold{}`:            "1.5",
 		`gtg_gradient_clips_total{}`:               "3",
@@ -113,7 +119,7 @@ func TestTheSeriesOfARunThatHasNotStepped(t *testing.T) {
 		"gtg_step_duration_seconds_count{}", "gtg_monitor_duration_seconds_count{}"} {
 		require.Equal(t, "0", got[name], name)
 	}
-	for _, name := range []string{"gtg_loss{}", "gtg_gradient_norm{}", "gtg_gradient_curvature{}", "gtg_global_step{}"} {
+	for _, name := range []string{"gtg_loss{}", "gtg_gradient_norm{}", "gtg_gradient_curvature{}", "gtg_curvature_time_ratio{}", "gtg_global_step{}"} {
 		require.NotContains(t, got, name)
 	}
 	require.NoError(t, s.Step(&monitor.Step{Step: 5}))
@@ -133,7 +139,7 @@ func TestGaugesKeepTheLastFiniteValue(t *testing.T) {
 		step := everything(2)
 		step.Loss, step.LR, step.GradNorm, step.T, step.GTGSeconds, step.NonFinite = b, b, b, b, b, known(7)
 		step.Clip = monitor.Clip{Policy: "norm", Factor: b, Threshold: b}
-		step.Curvature = &monitor.Curvature{GTHG: b, Rayleigh: b}
+		step.Curvature = &monitor.Curvature{GTHG: b, Rayleigh: b, Rho: b, RhoLimit: b, LambdaMax: b, LambdaMin: b, Seconds: b}
 		step.ParamGradNorms = []monitor.Number{b, b, b}
 		step.Action = monitor.ActionSkip
 		require.NoError(t, s.Step(step))
@@ -281,6 +287,7 @@ func TestTheTableOfTheMetrics(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.Start(&monitor.Run{Params: []monitor.Param{{}}}))
 	require.NoError(t, s.Step(everything(1)))
+	require.NoError(t, s.Step(everything(2)))
 	families, err := reg.Gather()
 	require.NoError(t, err)
 	var exported []string

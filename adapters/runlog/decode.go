@@ -120,6 +120,10 @@ func (r *Reader) oneStep() error {
 			s.ZeroGrads, err = r.counts(&space.ZeroGrads)
 		case "nonfinite":
 			s.NonFinite, err = r.magnitude()
+		case "nonfinite_params":
+			s.NonFiniteParams, err = r.bad()
+		case "zeroed":
+			s.Zeroed, err = r.count()
 		case "clip":
 			s.Clip, err = r.clip()
 		case "action":
@@ -139,22 +143,112 @@ func (r *Reader) oneStep() error {
 	return err
 }
 
+// bad reads which parameters' gradients are not finite.
+func (r *Reader) bad() ([]monitor.NonFiniteParam, error) {
+	if r.dec.PeekKind() == 'n' {
+		return nil, r.dec.SkipValue()
+	}
+	all := r.space.NonFiniteParams[:0]
+	if all == nil {
+		all = []monitor.NonFiniteParam{}
+	}
+	err := r.array(func() error {
+		var p monitor.NonFiniteParam
+		err := r.object(func(name []byte) (err error) {
+			switch string(name) {
+			case "param":
+				var place int64
+				place, err = r.count()
+				p.Param = int(place)
+			case "nan":
+				p.NaN, err = r.count()
+			case "pos_inf":
+				p.PosInf, err = r.count()
+			case "neg_inf":
+				p.NegInf, err = r.count()
+			default:
+				err = r.dec.SkipValue()
+			}
+			return err
+		})
+		all = append(all, p)
+		return err
+	})
+	r.space.NonFiniteParams = all
+	return all, err
+}
+
 func (r *Reader) clip() (c monitor.Clip, err error) {
+	said := false
 	err = r.object(func(name []byte) (err error) {
 		switch string(name) {
 		case "policy":
 			r.policy, err = r.text(r.policy)
 			c.Policy = r.policy
+		case "clipped":
+			c.Clipped, err = r.boolean()
+			said = true
 		case "factor":
 			c.Factor, err = r.magnitude()
 		case "threshold":
 			c.Threshold, err = r.magnitude()
+		case "norm_after":
+			c.NormAfter, err = r.magnitude()
+		case "lower":
+			c.Lower, err = r.number()
+		case "upper":
+			c.Upper, err = r.number()
+		case "param_factors":
+			c.ParamFactors, err = r.magnitudes(&r.space.Clip.ParamFactors)
+		case "groups":
+			c.Groups, err = r.groups()
 		default:
 			err = r.dec.SkipValue()
 		}
 		return err
 	})
+	if !said { // the field came after the first logs were written
+		c.Clipped = c.Factor.Known() && c.Factor.Or(1) < 1
+	}
 	return c, err
+}
+
+func (r *Reader) groups() ([]monitor.ClipGroup, error) {
+	if r.dec.PeekKind() == 'n' {
+		return nil, r.dec.SkipValue()
+	}
+	all := r.space.Clip.Groups[:0]
+	if all == nil {
+		all = []monitor.ClipGroup{}
+	}
+	err := r.array(func() error {
+		var g monitor.ClipGroup
+		var last string
+		if i := len(all); i < cap(all) {
+			last = all[:i+1][i].Name // the same as in the last step, most often
+		}
+		err := r.object(func(name []byte) (err error) {
+			switch string(name) {
+			case "name":
+				g.Name, err = r.text(last)
+			case "clipped":
+				g.Clipped, err = r.boolean()
+			case "norm":
+				g.Norm, err = r.magnitude()
+			case "norm_after":
+				g.NormAfter, err = r.magnitude()
+			case "threshold":
+				g.Threshold, err = r.magnitude()
+			default:
+				err = r.dec.SkipValue()
+			}
+			return err
+		})
+		all = append(all, g)
+		return err
+	})
+	r.space.Clip.Groups = all
+	return all, err
 }
 
 func (r *Reader) action() (monitor.Action, error) {
@@ -181,17 +275,30 @@ func (r *Reader) curvature() (*monitor.Curvature, error) {
 	if r.dec.PeekKind() == 'n' {
 		return nil, r.dec.SkipValue()
 	}
-	if r.space.Curvature == nil {
-		r.space.Curvature = new(monitor.Curvature)
-	}
-	c := r.space.Curvature
-	*c = monitor.Curvature{}
+	r.curved = monitor.Curvature{}
+	c, space := &r.curved, &r.curvedSpace
 	err := r.object(func(name []byte) (err error) {
 		switch string(name) {
 		case "gthg":
 			c.GTHG, err = r.number()
 		case "rayleigh":
 			c.Rayleigh, err = r.number()
+		case "rho":
+			c.Rho, err = r.number()
+		case "rho_limit":
+			c.RhoLimit, err = r.magnitude()
+		case "rho_preconditioned":
+			c.RhoPreconditioned, err = r.number()
+		case "predicted_change":
+			c.PredictedChange, err = r.number()
+		case "loss_change":
+			c.LossChange, err = r.number()
+		case "gtu":
+			c.GTU, err = r.number()
+		case "uthu":
+			c.UTHU, err = r.number()
+		case "param_gthg":
+			c.ParamGTHG, err = r.numbers(&space.ParamGTHG)
 		case "lambda_max":
 			c.LambdaMax, err = r.number()
 		case "lambda_max_residual":
@@ -200,15 +307,61 @@ func (r *Reader) curvature() (*monitor.Curvature, error) {
 			c.LambdaMin, err = r.number()
 		case "lambda_min_residual":
 			c.LambdaMinResidual, err = r.magnitude()
+		case "converged":
+			c.Converged, err = r.boolean()
+		case "trace":
+			c.Trace, err = r.number()
+		case "trace_error":
+			c.TraceError, err = r.magnitude()
+		case "spectral_radii":
+			c.SpectralRadii, err = r.radii()
 		case "method":
 			r.method, err = r.text(r.method)
 			c.Method = r.method
+		case "seconds":
+			c.Seconds, err = r.magnitude()
 		default:
 			err = r.dec.SkipValue()
 		}
 		return err
 	})
 	return c, err
+}
+
+func (r *Reader) radii() ([]monitor.SpectralRadius, error) {
+	if r.dec.PeekKind() == 'n' {
+		return nil, r.dec.SkipValue()
+	}
+	all := r.curvedSpace.SpectralRadii[:0]
+	if all == nil {
+		all = []monitor.SpectralRadius{}
+	}
+	err := r.array(func() error {
+		var radius monitor.SpectralRadius
+		var last string
+		if i := len(all); i < cap(all) {
+			last = all[:i+1][i].Name // the same as in the last step, most often
+		}
+		err := r.object(func(name []byte) (err error) {
+			switch string(name) {
+			case "name":
+				radius.Name, err = r.text(last)
+			case "radius":
+				radius.Radius, err = r.magnitude()
+			case "residual":
+				radius.Residual, err = r.magnitude()
+			case "converged":
+				radius.Converged, err = r.boolean()
+			default:
+				err = r.dec.SkipValue()
+			}
+			return err
+		})
+		all = append(all, radius)
+		return err
+	})
+	r.curvedSpace.SpectralRadii = all
+	return all, err
 }
 
 func (r *Reader) run(run *monitor.Run) error {
@@ -322,6 +475,11 @@ func (r *Reader) event(e *monitor.Event) error {
 		case "values":
 			e.Values = map[string]float64{}
 			err = r.object(func(name []byte) error {
+				if string(name) == "class" {
+					s, err := r.text("")
+					e.Class = monitor.Class(s)
+					return err
+				}
 				n, err := r.number()
 				if v, known := n.Get(); known {
 					e.Values[string(name)] = v

@@ -116,29 +116,125 @@ func appendStep(b []byte, s *monitor.Step) []byte {
 		b = append(b, ']')
 	}
 	b = appendNumber(b, `,"nonfinite":`, s.NonFinite)
-	if s.Clip != (monitor.Clip{}) {
-		b = append(b, `,"clip":{`...)
-		start := len(b)
-		b = appendText(b, `,"policy":`, s.Clip.Policy)
-		b = appendNumber(b, `,"factor":`, s.Clip.Factor)
-		b = appendNumber(b, `,"threshold":`, s.Clip.Threshold)
-		b = append(dropComma(b, start), '}')
+	b = appendBad(b, s.NonFiniteParams)
+	if s.Zeroed != 0 {
+		b = append(b, `,"zeroed":`...)
+		b = strconv.AppendInt(b, s.Zeroed, 10)
+	}
+	if !s.Clip.Empty() {
+		b = appendClip(b, &s.Clip)
 	}
 	b = appendText(b, `,"action":`, string(s.Action))
-	if c := s.Curvature; c != nil {
-		b = append(b, `,"curvature":{`...)
-		start := len(b)
-		b = appendNumber(b, `,"gthg":`, c.GTHG)
-		b = appendNumber(b, `,"rayleigh":`, c.Rayleigh)
-		b = appendNumber(b, `,"lambda_max":`, c.LambdaMax)
-		b = appendNumber(b, `,"lambda_max_residual":`, c.LambdaMaxResidual)
-		b = appendNumber(b, `,"lambda_min":`, c.LambdaMin)
-		b = appendNumber(b, `,"lambda_min_residual":`, c.LambdaMinResidual)
-		b = appendText(b, `,"method":`, c.Method)
-		b = append(dropComma(b, start), '}')
+	if s.Curvature != nil {
+		b = appendCurvature(b, s.Curvature)
 	}
 	b = appendNumber(b, `,"gtg_seconds":`, s.GTGSeconds)
 	return append(b, "}\n"...)
+}
+
+// appendBad writes which parameters' gradients are not finite.
+func appendBad(b []byte, bad []monitor.NonFiniteParam) []byte {
+	if bad == nil {
+		return b
+	}
+	b = append(b, `,"nonfinite_params":[`...)
+	for i, p := range bad {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"param":`...)
+		b = strconv.AppendInt(b, int64(p.Param), 10)
+		b = append(b, `,"nan":`...)
+		b = strconv.AppendInt(b, p.NaN, 10)
+		b = append(b, `,"pos_inf":`...)
+		b = strconv.AppendInt(b, p.PosInf, 10)
+		b = append(b, `,"neg_inf":`...)
+		b = strconv.AppendInt(b, p.NegInf, 10)
+		b = append(b, '}')
+	}
+	return append(b, ']')
+}
+
+func appendClip(b []byte, c *monitor.Clip) []byte {
+	b = append(b, `,"clip":{`...)
+	start := len(b)
+	b = appendText(b, `,"policy":`, c.Policy)
+	b = strconv.AppendBool(append(b, `,"clipped":`...), c.Clipped)
+	b = appendNumber(b, `,"factor":`, c.Factor)
+	b = appendNumber(b, `,"threshold":`, c.Threshold)
+	b = appendNumber(b, `,"norm_after":`, c.NormAfter)
+	b = appendNumber(b, `,"lower":`, c.Lower)
+	b = appendNumber(b, `,"upper":`, c.Upper)
+	b = appendNumbers(b, `,"param_factors":[`, c.ParamFactors)
+	if c.Groups != nil {
+		b = append(b, `,"groups":[`...)
+		for i := range c.Groups {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendGroup(b, &c.Groups[i])
+		}
+		b = append(b, ']')
+	}
+	return append(dropComma(b, start), '}')
+}
+
+func appendGroup(b []byte, g *monitor.ClipGroup) []byte {
+	b = append(b, '{')
+	start := len(b)
+	b = appendText(b, `,"name":`, g.Name)
+	b = strconv.AppendBool(append(b, `,"clipped":`...), g.Clipped)
+	b = appendNumber(b, `,"norm":`, g.Norm)
+	b = appendNumber(b, `,"norm_after":`, g.NormAfter)
+	b = appendNumber(b, `,"threshold":`, g.Threshold)
+	return append(dropComma(b, start), '}')
+}
+
+func appendCurvature(b []byte, c *monitor.Curvature) []byte {
+	b = append(b, `,"curvature":{`...)
+	start := len(b)
+	b = appendNumber(b, `,"gthg":`, c.GTHG)
+	b = appendNumber(b, `,"rayleigh":`, c.Rayleigh)
+	b = appendNumber(b, `,"rho":`, c.Rho)
+	b = appendNumber(b, `,"rho_preconditioned":`, c.RhoPreconditioned)
+	b = appendNumber(b, `,"rho_limit":`, c.RhoLimit)
+	b = appendNumber(b, `,"predicted_change":`, c.PredictedChange)
+	b = appendNumber(b, `,"loss_change":`, c.LossChange)
+	b = appendNumber(b, `,"gtu":`, c.GTU)
+	b = appendNumber(b, `,"uthu":`, c.UTHU)
+	b = appendNumbers(b, `,"param_gthg":[`, c.ParamGTHG)
+	b = appendNumber(b, `,"lambda_max":`, c.LambdaMax)
+	b = appendNumber(b, `,"lambda_max_residual":`, c.LambdaMaxResidual)
+	b = appendNumber(b, `,"lambda_min":`, c.LambdaMin)
+	b = appendNumber(b, `,"lambda_min_residual":`, c.LambdaMinResidual)
+	if c.Converged || c.LambdaMax.Known() || c.LambdaMin.Known() {
+		b = strconv.AppendBool(append(b, `,"converged":`...), c.Converged)
+	}
+	b = appendNumber(b, `,"trace":`, c.Trace)
+	b = appendNumber(b, `,"trace_error":`, c.TraceError)
+	if c.SpectralRadii != nil {
+		b = append(b, `,"spectral_radii":[`...)
+		for i := range c.SpectralRadii {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendRadius(b, &c.SpectralRadii[i])
+		}
+		b = append(b, ']')
+	}
+	b = appendText(b, `,"method":`, c.Method)
+	b = appendNumber(b, `,"seconds":`, c.Seconds)
+	return append(dropComma(b, start), '}')
+}
+
+func appendRadius(b []byte, r *monitor.SpectralRadius) []byte {
+	b = append(b, '{')
+	start := len(b)
+	b = appendText(b, `,"name":`, r.Name)
+	b = appendNumber(b, `,"radius":`, r.Radius)
+	b = appendNumber(b, `,"residual":`, r.Residual)
+	b = strconv.AppendBool(append(b, `,"converged":`...), r.Converged)
+	return append(dropComma(b, start), '}')
 }
 
 func appendEvent(b []byte, e *monitor.Event) []byte {
@@ -155,16 +251,15 @@ func appendEvent(b []byte, e *monitor.Event) []byte {
 	b = appendText(b, `,"summary":`, e.Summary)
 	b = appendText(b, `,"advice":`, e.Advice)
 	b = appendText(b, `,"section":`, e.Section)
-	if e.Values != nil {
+	if e.Values != nil || e.Class != "" {
 		b = append(b, `,"values":{`...)
-		for i, key := range slices.Sorted(maps.Keys(e.Values)) {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b, _ = jsontext.AppendQuote(b, key)
+		start := len(b)
+		b = appendText(b, `,"class":`, string(e.Class))
+		for _, key := range slices.Sorted(maps.Keys(e.Values)) {
+			b, _ = jsontext.AppendQuote(append(b, ','), key)
 			b = appendFloat(append(b, ':'), e.Values[key])
 		}
-		b = append(b, '}')
+		b = append(dropComma(b, start), '}')
 	}
 	return append(b, "}\n"...)
 }

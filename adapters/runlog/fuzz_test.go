@@ -19,6 +19,9 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte("\uFEFF" + `{"step":1,"type":"step","zero_grads":[null,1e2],"clip":{"policy":"\u00e4"},"loss":-0}` + "\r\n"))
 	f.Add([]byte(`{"type":"run","schema":1,"run":"r","started":"2026-01-02T03:04:05.6+07:00","params":[{"name":"a","shape":[1]}],"config":{"a":[1]}}` + "\n"))
 	f.Add([]byte(`{"type":"event","step":1,"kind":"cliff","values":{"a":"NaN"}}` + "\n" + `{"type":"end","step":1,"verdict":[{"section":"8"}]}`))
+	f.Add([]byte(`{"type":"event","step":1,"kind":"critical_point","values":{"class":"saddle","lambda_min":-1,"class":null}}`))
+	f.Add([]byte(`{"type":"step","step":1,"curvature":{"converged":true,"spectral_radii":[{},null],"param_gthg":[-1]}}` + "\n" +
+		`{"type":"step","step":2,"curvature":{"lambda_min":1,"loss_change":"-Inf"}}`))
 	f.Add([]byte(`{"type":"step","step":1,"loss":NaN}` + "\n\n[]\n{\"type\":\"step\""))
 	f.Fuzz(func(t *testing.T, log []byte) {
 		r := runlog.NewReader(bytes.NewReader(log))

@@ -51,8 +51,9 @@ type Reader struct {
 	opts []jsontext.Options
 	step monitor.Step
 	// The step's memory, for the steps that have a field that others have not.
-	space          monitor.Step
-	policy, method string // as last read, to be used again
+	space               monitor.Step
+	curved, curvedSpace monitor.Curvature // the same for a step's curvature
+	policy, method      string            // as last read, to be used again
 }
 
 // NewReader returns a Reader from in.

@@ -57,26 +57,45 @@ func plain(s monitor.Step) any {
 	}
 	var c any
 	if k := s.Curvature; k != nil {
-		c = []any{flat(k.GTHG), flat(k.Rayleigh), flat(k.LambdaMax), flat(k.LambdaMin),
-			flat(k.LambdaMaxResidual), flat(k.LambdaMinResidual), k.Method}
+		var radii []any
+		for _, r := range k.SpectralRadii {
+			radii = append(radii, []any{r.Name, flat(r.Radius), flat(r.Residual), r.Converged})
+		}
+		c = []any{flat(k.GTHG), flat(k.Rayleigh), flat(k.Rho), flat(k.RhoPreconditioned), flat(k.RhoLimit), flat(k.PredictedChange), flat(k.LossChange),
+			flat(k.GTU), flat(k.UTHU), all(k.ParamGTHG), flat(k.LambdaMax), flat(k.LambdaMin), flat(k.LambdaMaxResidual),
+			flat(k.LambdaMinResidual), k.Converged, flat(k.Trace), flat(k.TraceError), k.SpectralRadii == nil, radii, k.Method, flat(k.Seconds)}
+	}
+	var groups []any
+	for _, g := range s.Clip.Groups {
+		groups = append(groups, []any{g.Name, g.Clipped, flat(g.Norm), flat(g.NormAfter), flat(g.Threshold)})
 	}
 	return []any{s.Step, flat(s.T), flat(s.Loss), flat(s.LR), flat(s.GradNorm), all(s.ParamGradNorms),
 		all(s.ParamNorms), all(s.UpdateNorms), s.ZeroGrads, flat(s.NonFinite), s.Clip.Policy,
-		flat(s.Clip.Factor), flat(s.Clip.Threshold), s.Action, c, flat(s.GTGSeconds)}
+		flat(s.Clip.Factor), flat(s.Clip.Threshold), s.Clip.Clipped, flat(s.Clip.NormAfter), flat(s.Clip.Lower),
+		flat(s.Clip.Upper), all(s.Clip.ParamFactors), groups, s.NonFiniteParams, s.Zeroed, s.Action, c, flat(s.GTGSeconds)}
 }
 
 func everything() *monitor.Step {
 	return &monitor.Step{
 		Step: 7, T: known(1.25), Loss: nan, LR: known(1e-3), GradNorm: inf,
-		ParamGradNorms: []monitor.Number{known(0.1), {}, nan, inf},
-		ParamNorms:     []monitor.Number{known(1), known(2), known(3), known(4)},
-		UpdateNorms:    []monitor.Number{known(1e-300), known(5e-324), known(math.MaxFloat64), known(0)},
-		ZeroGrads:      []int64{0, -1, 3, math.MaxInt64},
-		NonFinite:      known(2),
-		Clip:           monitor.Clip{Policy: "outlier", Factor: known(0.5), Threshold: known(12)},
-		Action:         monitor.ActionSkip,
-		Curvature: &monitor.Curvature{GTHG: known(-3), Rayleigh: minus, LambdaMax: known(5), LambdaMin: known(-1),
-			LambdaMaxResidual: known(0.25), LambdaMinResidual: known(0.125), Method: "hvp"},
+		ParamGradNorms:  []monitor.Number{known(0.1), {}, nan, inf},
+		ParamNorms:      []monitor.Number{known(1), known(2), known(3), known(4)},
+		UpdateNorms:     []monitor.Number{known(1e-300), known(5e-324), known(math.MaxFloat64), known(0)},
+		ZeroGrads:       []int64{0, -1, 3, math.MaxInt64},
+		NonFinite:       known(2),
+		NonFiniteParams: []monitor.NonFiniteParam{{Param: 2, NaN: 3}, {Param: 3, PosInf: 1, NegInf: 2}},
+		Zeroed:          6,
+		Clip: monitor.Clip{Policy: "groups", Clipped: true, Factor: known(0.5), Threshold: known(12), NormAfter: known(6),
+			Lower: known(-2), Upper: inf, ParamFactors: []monitor.Number{known(1), {}, known(0), known(0.25)},
+			Groups: []monitor.ClipGroup{{Name: "a", Clipped: true, Norm: known(24), NormAfter: known(6), Threshold: known(6)}, {Name: "b"}}},
+		Action: monitor.ActionSkip,
+		Curvature: &monitor.Curvature{GTHG: known(-3), Rayleigh: minus, Rho: known(-0.5), RhoPreconditioned: known(30), RhoLimit: known(3.8),
+			PredictedChange: known(-0.25), LossChange: known(-0.125), GTU: known(-2), UTHU: known(-4),
+			ParamGTHG: []monitor.Number{known(-5), {}, nan, known(2)},
+			LambdaMax: known(5), LambdaMin: known(-1), LambdaMaxResidual: known(0.25), LambdaMinResidual: known(0.125), Converged: true,
+			Trace: known(-7), TraceError: known(0.5), SpectralRadii: []monitor.SpectralRadius{
+				{Name: "rnn.weight_hh_l0[r]", Radius: known(1.25), Residual: known(0.01), Converged: true}, {Name: "b", Radius: known(0.5)}},
+			Method: "hvp", Seconds: known(0.375)},
 		GTGSeconds: known(0.0001),
 	}
 }
@@ -96,23 +115,31 @@ func TestTheLines(t *testing.T) {
 	require.NoError(t, w.Step(&monitor.Step{Step: 8, ParamNorms: []monitor.Number{}, Curvature: &monitor.Curvature{}}))
 	require.NoError(t, w.Event(&monitor.Event{Step: 8, Kind: monitor.Cliff, State: monitor.Resolved, Severity: monitor.Warning,
 		Since: 3, Param: "w", Summary: "s", Advice: "a", Section: "8.2.4", Values: map[string]float64{"z": 1, "a": math.Inf(1)}}))
+	require.NoError(t, w.Event(&monitor.Event{Step: 9, Kind: monitor.CriticalPoint, Class: monitor.ClassSaddle,
+		Values: map[string]float64{"lambda_max": 1, "lambda_min": -1}}))
+	require.NoError(t, w.Event(&monitor.Event{Step: 9, Values: map[string]float64{}}))
 	require.NoError(t, w.Close(t.Context(), &monitor.End{Step: 8, T: known(2), Reason: monitor.Closed,
 		Verdict: []monitor.Finding{{Section: "8.2.1", Finding: "f", Evidence: "e"}}}))
 	lines := strings.SplitAfter(b.String(), "\n")
-	require.Len(t, lines, 6)
+	require.Len(t, lines, 8)
 	require.Regexp(t, `^\{"type":"run","schema":1,"run":"a \\"run\\"","started":"2026-01-02T03:05:06Z","framework":"gotch 0.9.1","device":"cpu",`+
 		`"optimizer":\{"kind":"adam","lr":0.001,"beta1":0.9,"beta2":0.999\},`+
 		`"params":\[\{"name":"w","shape":\[3,2\],"numel":6\},\{"name":"s","shape":\[\],"numel":1\},\{\}\],`+
 		`"config":\{"a":"NaN","b":1,"f":"0x[0-9a-f]+","list":\[1.5,"-Inf"\]\}\}`+"\n$", lines[0])
 	require.Equal(t, `{"type":"step","step":7,"t":1.25,"loss":"NaN","lr":0.001,"grad_norm":"+Inf",`+
 		`"param_grad_norms":[0.1,null,"NaN","+Inf"],"param_norms":[1,2,3,4],"update_norms":[1e-300,5e-324,1.7976931348623157e+308,0],`+
-		`"zero_grads":[0,null,3,9223372036854775807],"nonfinite":2,"clip":{"policy":"outlier","factor":0.5,"threshold":12},"action":"skip",`+
-		`"curvature":{"gthg":-3,"rayleigh":"-Inf","lambda_max":5,"lambda_max_residual":0.25,"lambda_min":-1,"lambda_min_residual":0.125,"method":"hvp"},`+
+		`"zero_grads":[0,null,3,9223372036854775807],"nonfinite":2,"nonfinite_params":[{"param":2,"nan":3,"pos_inf":0,"neg_inf":0},{"param":3,"nan":0,"pos_inf":1,"neg_inf":2}],"zeroed":6,"clip":{"policy":"groups","clipped":true,"factor":0.5,"threshold":12,"norm_after":6,"lower":-2,"upper":"+Inf","param_factors":[1,null,0,0.25],"groups":[{"name":"a","clipped":true,"norm":24,"norm_after":6,"threshold":6},{"name":"b","clipped":false}]},"action":"skip",`+
+		`"curvature":{"gthg":-3,"rayleigh":"-Inf","rho":-0.5,"rho_preconditioned":30,"rho_limit":3.8,"predicted_change":-0.25,"loss_change":-0.125,"gtu":-2,"uthu":-4,`+
+		`"param_gthg":[-5,null,"NaN",2],"lambda_max":5,"lambda_max_residual":0.25,"lambda_min":-1,"lambda_min_residual":0.125,"converged":true,`+
+		`"trace":-7,"trace_error":0.5,"spectral_radii":[{"name":"rnn.weight_hh_l0[r]","radius":1.25,"residual":0.01,"converged":true},{"name":"b","radius":0.5,"converged":false}],`+
+		`"method":"hvp","seconds":0.375},`+
 		`"gtg_seconds":0.0001}`+"\n", lines[1])
 	require.Equal(t, `{"type":"step","step":8,"param_norms":[],"curvature":{}}`+"\n", lines[2])
 	require.Equal(t, `{"type":"event","step":8,"kind":"cliff","state":"resolved","severity":"warning","since":3,"param":"w","summary":"s","advice":"a","section":"8.2.4","values":{"a":"+Inf","z":1}}`+"\n", lines[3])
-	require.Equal(t, `{"type":"end","step":8,"t":2,"reason":"closed","verdict":[{"section":"8.2.1","finding":"f","evidence":"e"}]}`+"\n", lines[4])
-	for _, line := range lines[:5] {
+	require.Equal(t, `{"type":"event","step":9,"kind":"critical_point","values":{"class":"saddle","lambda_max":1,"lambda_min":-1}}`+"\n", lines[4])
+	require.Equal(t, `{"type":"event","step":9,"values":{}}`+"\n", lines[5])
+	require.Equal(t, `{"type":"end","step":8,"t":2,"reason":"closed","verdict":[{"section":"8.2.1","finding":"f","evidence":"e"}]}`+"\n", lines[6])
+	for _, line := range lines[:7] {
 		require.True(t, json.Valid([]byte(line)), line)
 	}
 }
@@ -123,7 +150,7 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 		Params:    []monitor.Param{{Name: "a", Shape: []int64{1, 2}, Numel: 2}, {Name: "b"}},
 		Config:    map[string]any{"x": "y", "n": 1.5, "deep": map[string]any{"k": []any{true, nil}}}}
 	event := &monitor.Event{Step: 3, Kind: "k", State: "s", Severity: "v", Since: 2, Param: "p", Summary: "s", Advice: "a",
-		Section: "8", Values: map[string]float64{"inf": math.Inf(-1), "x": 0.1}}
+		Section: "8", Class: "c", Values: map[string]float64{"inf": math.Inf(-1), "x": 0.1}}
 	end := &monitor.End{Step: 9, T: known(3), Reason: monitor.Stopped, Verdict: []monitor.Finding{{Section: "8.2.1", Finding: "f", Evidence: "e"}}}
 	var b bytes.Buffer
 	w := runlog.NewWriter(&b)
@@ -232,33 +259,37 @@ func TestALineCutAnywhereIsTorn(t *testing.T) {
 
 func TestABadLineSaysWhatIsWrong(t *testing.T) {
 	for line, want := range map[string]string{
-		`{"type":"step"}`:                                   `no "step": want an integer from 1`,
-		`{"type":"step","step":0}`:                          `step: got 0, want an integer from 1`,
-		`{"type":"step","step":-3}`:                         `step: got -3`,
-		`{"type":"step","step":1.5}`:                        `step: got 1.5, want an integer`,
-		`{"type":"step","step":"1"}`:                        `step: got "1", want an integer`,
-		`{"type":"step","step":9223372036854775808}`:        `step: got 9223372036854775808, want an integer within the range of an int64`,
-		`{"type":"step","step":1,"loss":1e400}`:             `loss: got 1e400, want a number within the range of a float64`,
-		`{"type":"step","step":1,"loss":"abc"}`:             `loss: got "abc", want a number, "NaN", "+Inf", "-Inf" or null`,
-		`{"type":"step","step":1,"loss":[1]}`:               `loss: got [1], want a number`,
-		`{"type":"step","step":1,"loss":true}`:              `loss: got true, want a number`,
-		`{"type":"step","step":1,"loss":NaN}`:               `strings "NaN", "+Inf" and "-Inf"`,
-		`{"type":"step","step":1,"loss":-Infinity}`:         `strings "NaN", "+Inf" and "-Inf"`,
-		`{"type":"step","step":1,"loss":Infinity}`:          `strings "NaN", "+Inf" and "-Inf"`,
-		`{"type":"step","step":1,"grad_norm":-1}`:           `grad_norm: got -1, want a number that is not negative`,
-		`{"type":"step","step":1,"param_norms":[1,"x"]}`:    `param_norms: entry 1: got "x", want a number`,
-		`{"type":"step","step":1,"param_norms":[[1,2]]}`:    `param_norms: entry 0: got [1, want a number`,
-		`{"type":"step","step":1,"param_norms":{"a":1}}`:    `param_norms: got {"a":1}, want an array`,
-		`{"type":"step","step":1,"zero_grads":[-1]}`:        `zero_grads: entry 0: got -1, want an integer from 0 or null`,
-		`{"type":"step","step":1,"zero_grads":[0.5]}`:       `zero_grads: entry 0: got 0.5, want an integer`,
-		`{"type":"step","step":1,"clip":1}`:                 `clip: got 1, want an object`,
-		`{"type":"step","step":1,"clip":{"factor":"x"}}`:    `clip: factor: got "x", want a number`,
-		`{"type":"step","step":1,"clip":{"policy":1}}`:      `clip: policy: got 1, want a string`,
-		`{"type":"step","step":1,"action":"jump"}`:          `action: got "jump", want "step", "skip", "rollback" or "stop"`,
-		`{"type":"step","step":1,"curvature":[]}`:           `curvature: got [], want an object`,
-		`{"type":"step","step":1} {"type":"step","step":2}`: `something follows`,
-		`{"type":"step","step":1,}`:                         `not JSON`,
-		`{"type":"step","step":1,"loss":"` + "\xff" + `"}`:  `not JSON`,
+		`{"type":"step"}`:                                                         `no "step": want an integer from 1`,
+		`{"type":"step","step":0}`:                                                `step: got 0, want an integer from 1`,
+		`{"type":"step","step":-3}`:                                               `step: got -3`,
+		`{"type":"step","step":1.5}`:                                              `step: got 1.5, want an integer`,
+		`{"type":"step","step":"1"}`:                                              `step: got "1", want an integer`,
+		`{"type":"step","step":9223372036854775808}`:                              `step: got 9223372036854775808, want an integer within the range of an int64`,
+		`{"type":"step","step":1,"loss":1e400}`:                                   `loss: got 1e400, want a number within the range of a float64`,
+		`{"type":"step","step":1,"loss":"abc"}`:                                   `loss: got "abc", want a number, "NaN", "+Inf", "-Inf" or null`,
+		`{"type":"step","step":1,"loss":[1]}`:                                     `loss: got [1], want a number`,
+		`{"type":"step","step":1,"loss":true}`:                                    `loss: got true, want a number`,
+		`{"type":"step","step":1,"loss":NaN}`:                                     `strings "NaN", "+Inf" and "-Inf"`,
+		`{"type":"step","step":1,"loss":-Infinity}`:                               `strings "NaN", "+Inf" and "-Inf"`,
+		`{"type":"step","step":1,"loss":Infinity}`:                                `strings "NaN", "+Inf" and "-Inf"`,
+		`{"type":"step","step":1,"grad_norm":-1}`:                                 `grad_norm: got -1, want a number that is not negative`,
+		`{"type":"step","step":1,"param_norms":[1,"x"]}`:                          `param_norms: entry 1: got "x", want a number`,
+		`{"type":"step","step":1,"param_norms":[[1,2]]}`:                          `param_norms: entry 0: got [1, want a number`,
+		`{"type":"step","step":1,"param_norms":{"a":1}}`:                          `param_norms: got {"a":1}, want an array`,
+		`{"type":"step","step":1,"zero_grads":[-1]}`:                              `zero_grads: entry 0: got -1, want an integer from 0 or null`,
+		`{"type":"step","step":1,"zero_grads":[0.5]}`:                             `zero_grads: entry 0: got 0.5, want an integer`,
+		`{"type":"step","step":1,"clip":1}`:                                       `clip: got 1, want an object`,
+		`{"type":"step","step":1,"clip":{"factor":"x"}}`:                          `clip: factor: got "x", want a number`,
+		`{"type":"step","step":1,"clip":{"policy":1}}`:                            `clip: policy: got 1, want a string`,
+		`{"type":"step","step":1,"action":"jump"}`:                                `action: got "jump", want "step", "skip", "rollback" or "stop"`,
+		`{"type":"step","step":1,"curvature":[]}`:                                 `curvature: got [], want an object`,
+		`{"type":"step","step":1,"curvature":{"trace_error":-1}}`:                 `curvature: trace_error: got -1, want a number that is not negative`,
+		`{"type":"step","step":1,"curvature":{"param_gthg":[1,"x"]}}`:             `curvature: param_gthg: entry 1: got "x", want a number`,
+		`{"type":"step","step":1,"curvature":{"converged":1}}`:                    `curvature: converged: got 1, want true or false`,
+		`{"type":"step","step":1,"curvature":{"spectral_radii":[{"radius":-1}]}}`: `curvature: spectral_radii: radius: got -1, want a number that is not negative`,
+		`{"type":"step","step":1} {"type":"step","step":2}`:                       `something follows`,
+		`{"type":"step","step":1,}`:                                               `not JSON`,
+		`{"type":"step","step":1,"loss":"` + "\xff" + `"}`:                        `not JSON`,
 		`{"step":1}`:                            `no "type": want "run", "step", "event" or "end"`,
 		`{"type":3}`:                            `type: got 3, want a string`,
 		`[1,2]`:                                 `got [1,2], want an object`,
@@ -272,6 +303,7 @@ func TestABadLineSaysWhatIsWrong(t *testing.T) {
 		`{"type":"run","config":[1]}`:           `config: got [1], want an object`,
 		`{"type":"run","optimizer":"adam"}`:     `optimizer: got "adam", want an object`,
 		`{"type":"event","values":{"a":"b"}}`:   `values: a: got "b", want a number`,
+		`{"type":"event","values":{"class":1}}`: `values: class: got 1, want a string`,
 		`{"type":"end","verdict":[1]}`:          `verdict: got 1, want an object`,
 		`{"type":"step","step":1,"loss":"` + strings.Repeat("long", 99) + `"}`: `longlon…, want a number`,
 	} {
@@ -291,7 +323,9 @@ func TestStepsDoNotLeakIntoEachOther(t *testing.T) {
 	bare := &monitor.Step{Step: 8}
 	other := &monitor.Step{Step: 9, Curvature: &monitor.Curvature{GTHG: known(1)}, Clip: monitor.Clip{Policy: "norm"},
 		ParamGradNorms: []monitor.Number{known(1)}, ZeroGrads: []int64{}}
-	steps := []*monitor.Step{everything(), bare, other, everything(), bare}
+	nameless := &monitor.Step{Step: 10, Clip: monitor.Clip{Groups: []monitor.ClipGroup{{Norm: known(1)}}},
+		Curvature: &monitor.Curvature{LambdaMin: known(-1), ParamGTHG: []monitor.Number{}, SpectralRadii: []monitor.SpectralRadius{{Radius: known(1)}}}}
+	steps := []*monitor.Step{everything(), bare, other, everything(), nameless, bare, everything()}
 	r := runlog.NewReader(bytes.NewReader(written(t, steps...)))
 	for _, want := range steps {
 		line, err := r.Next()

@@ -120,6 +120,28 @@ func (r *Reader) integer() (int64, error) {
 	return integer(raw)
 }
 
+// count reads an integer that is not negative.
+func (r *Reader) count() (int64, error) {
+	n, err := r.integer()
+	if err == nil && n < 0 {
+		err = fmt.Errorf("got %d, want an integer from 0", n)
+	}
+	return n, err
+}
+
+// boolean reads true or false; null is false.
+func (r *Reader) boolean() (bool, error) {
+	raw, err := r.dec.ReadValue()
+	if err != nil {
+		return false, err
+	}
+	switch raw[0] {
+	case 't', 'f', 'n':
+		return raw[0] == 't', nil
+	}
+	return false, want(raw, "true or false")
+}
+
 func (r *Reader) number() (monitor.Number, error) {
 	raw, err := r.dec.ReadValue()
 	if err != nil {
@@ -140,6 +162,11 @@ func (r *Reader) magnitude() (monitor.Number, error) {
 // magnitudes reads an array of them into the space.
 func (r *Reader) magnitudes(space *[]monitor.Number) ([]monitor.Number, error) {
 	return list(r, space, magnitude)
+}
+
+// numbers reads an array of numbers of any sign into the space.
+func (r *Reader) numbers(space *[]monitor.Number) ([]monitor.Number, error) {
+	return list(r, space, number)
 }
 
 // counts reads an array of integers that are not negative into the space; null

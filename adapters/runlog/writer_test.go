@@ -177,7 +177,7 @@ func TestAKilledProcessLeavesAReadableLog(t *testing.T) {
 	require.NoError(t, cmd.Start())
 	require.Eventually(t, func() bool {
 		info, err := os.Stat(path)
-		return err == nil && info.Size() > 1<<20
+		return err == nil && info.Size() > 2<<20
 	}, 30*time.Second, 5*time.Millisecond)
 	require.NoError(t, cmd.Process.Kill())
 	var killed *exec.ExitError

@@ -24,9 +24,13 @@ type (
 	stepObject      monitor.Step
 	paramsObject    monitor.Step
 	clipObject      monitor.Clip
+	groupObject     monitor.ClipGroup
+	groupArray      []monitor.ClipGroup
 	curvatureObject monitor.Curvature
+	radiusObject    monitor.SpectralRadius
+	radiusArray     []monitor.SpectralRadius
 	eventObject     monitor.Event
-	valuesObject    map[string]float64
+	valuesObject    monitor.Event
 	endObject       monitor.End
 	verdictArray    []monitor.Finding
 	findingObject   monitor.Finding
@@ -67,7 +71,10 @@ func (s *stepObject) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	number(enc, "lr", s.LR)
 	number(enc, "grad_norm", s.GradNorm)
 	number(enc, "nonfinite", s.NonFinite)
-	if s.Clip != (monitor.Clip{}) {
+	if s.Zeroed != 0 {
+		enc.AddInt64("zeroed", s.Zeroed)
+	}
+	if !s.Clip.Empty() {
 		if err := enc.AddObject("clip", (*clipObject)(&s.Clip)); err != nil {
 			return err
 		}
@@ -106,19 +113,79 @@ func (s *paramsObject) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 
 func (c *clipObject) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	text(enc, "policy", c.Policy)
+	enc.AddBool("clipped", c.Clipped)
 	number(enc, "factor", c.Factor)
 	number(enc, "threshold", c.Threshold)
+	number(enc, "norm_after", c.NormAfter)
+	number(enc, "lower", c.Lower)
+	number(enc, "upper", c.Upper)
+	if c.Groups == nil {
+		return nil
+	}
+	return enc.AddArray("groups", groupArray(c.Groups))
+}
+
+func (gs groupArray) MarshalLogArray(enc zapcore.ArrayEncoder) error {
+	for i := range gs {
+		if err := enc.AppendObject((*groupObject)(&gs[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *groupObject) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	text(enc, "name", g.Name)
+	enc.AddBool("clipped", g.Clipped)
+	number(enc, "norm", g.Norm)
+	number(enc, "norm_after", g.NormAfter)
+	number(enc, "threshold", g.Threshold)
 	return nil
 }
 
 func (c *curvatureObject) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	number(enc, "gthg", c.GTHG)
 	number(enc, "rayleigh", c.Rayleigh)
+	number(enc, "rho", c.Rho)
+	number(enc, "rho_preconditioned", c.RhoPreconditioned)
+	number(enc, "rho_limit", c.RhoLimit)
+	number(enc, "predicted_change", c.PredictedChange)
+	number(enc, "loss_change", c.LossChange)
+	number(enc, "gtu", c.GTU)
+	number(enc, "uthu", c.UTHU)
 	number(enc, "lambda_max", c.LambdaMax)
 	number(enc, "lambda_max_residual", c.LambdaMaxResidual)
 	number(enc, "lambda_min", c.LambdaMin)
 	number(enc, "lambda_min_residual", c.LambdaMinResidual)
+	if c.Converged || c.LambdaMax.Known() || c.LambdaMin.Known() {
+		enc.AddBool("converged", c.Converged)
+	}
+	number(enc, "trace", c.Trace)
+	number(enc, "trace_error", c.TraceError)
+	if c.SpectralRadii != nil {
+		if err := enc.AddArray("spectral_radii", radiusArray(c.SpectralRadii)); err != nil {
+			return err
+		}
+	}
 	text(enc, "method", c.Method)
+	number(enc, "seconds", c.Seconds)
+	return nil
+}
+
+func (rs radiusArray) MarshalLogArray(enc zapcore.ArrayEncoder) error {
+	for i := range rs {
+		if err := enc.AppendObject((*radiusObject)(&rs[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *radiusObject) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	text(enc, "name", r.Name)
+	number(enc, "radius", r.Radius)
+	number(enc, "residual", r.Residual)
+	enc.AddBool("converged", r.Converged)
 	return nil
 }
 
@@ -134,15 +201,16 @@ func (e *eventObject) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	text(enc, "summary", e.Summary)
 	text(enc, "advice", e.Advice)
 	text(enc, "section", e.Section)
-	if e.Values == nil {
+	if e.Values == nil && e.Class == "" {
 		return nil
 	}
-	return enc.AddObject("values", valuesObject(e.Values))
+	return enc.AddObject("values", (*valuesObject)(e))
 }
 
-func (v valuesObject) MarshalLogObject(enc zapcore.ObjectEncoder) error {
-	for _, key := range slices.Sorted(maps.Keys(v)) {
-		enc.AddFloat64(key, v[key])
+func (e *valuesObject) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	text(enc, "class", string(e.Class))
+	for _, key := range slices.Sorted(maps.Keys(e.Values)) {
+		enc.AddFloat64(key, e.Values[key])
 	}
 	return nil
 }

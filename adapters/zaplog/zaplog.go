@@ -142,6 +142,10 @@ func message(k monitor.Kind) string {
 		return "step too long for the curvature"
 	case monitor.CriticalPoint:
 		return "critical point"
+	case monitor.ClipSaturated:
+		return "clipping on nearly every step"
+	case monitor.ClipIdle:
+		return "clipping never acts"
 	case monitor.RisingGradient:
 		return "gradient rising while the loss falls"
 	}

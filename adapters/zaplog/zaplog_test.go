@@ -28,10 +28,14 @@ func everything() *monitor.Step {
 		ParamGradNorms: []monitor.Number{known(0.1), {}, known(math.Inf(1))},
 		ParamNorms:     []monitor.Number{known(1)}, UpdateNorms: []monitor.Number{},
 		ZeroGrads: []int64{0, -1, 3}, NonFinite: known(2),
-		Clip:   monitor.Clip{Policy: "outlier", Factor: known(0.5), Threshold: known(12)},
+		Clip: monitor.Clip{Policy: "groups", Clipped: true, Factor: known(0.5), Threshold: known(12), NormAfter: known(6),
+			Groups: []monitor.ClipGroup{{Name: "a", Clipped: true, Norm: known(24)}}},
 		Action: monitor.ActionSkip,
-		Curvature: &monitor.Curvature{GTHG: known(-3), Rayleigh: known(math.Inf(-1)), LambdaMax: known(5), LambdaMin: known(-1),
-			LambdaMaxResidual: known(0.25), LambdaMinResidual: known(0.125), Method: "hvp"},
+		Curvature: &monitor.Curvature{GTHG: known(-3), Rayleigh: known(math.Inf(-1)), Rho: known(-0.5), RhoLimit: known(3.8),
+			PredictedChange: known(-0.25), LossChange: known(-0.125), GTU: known(-2), UTHU: known(-4), LambdaMax: known(5), LambdaMin: known(-1),
+			LambdaMaxResidual: known(0.25), LambdaMinResidual: known(0.125), Converged: true, Trace: known(-7), TraceError: known(0.5),
+			SpectralRadii: []monitor.SpectralRadius{{Name: "rnn.weight_hh_l0[r]", Radius: known(1.25), Residual: known(0.01), Converged: true}, {Radius: known(0.5)}},
+			Method:        "hvp", Seconds: known(0.375)},
 		GTGSeconds: known(0.5),
 	}
 }
@@ -41,7 +45,7 @@ var (
 		Params:    []monitor.Param{{Name: "w"}},
 		Optimizer: &monitor.Optimizer{Kind: "adam", LR: known(0.1), Momentum: known(0.9), Beta1: known(1), Beta2: known(2), WeightDecay: known(0)}}
 	event = &monitor.Event{Step: 7, Kind: monitor.Cliff, State: monitor.Resolved, Severity: monitor.Warning, Since: 3, Param: "w",
-		Summary: "s", Advice: "a", Section: "8.2.4", Values: map[string]float64{"z": 1, "a": math.Inf(1)}}
+		Summary: "s", Advice: "a", Section: "8.2.4", Class: monitor.ClassSaddle, Values: map[string]float64{"z": 1, "a": math.Inf(1)}}
 	end = &monitor.End{Step: 7, T: known(2), Reason: monitor.Closed, Verdict: []monitor.Finding{{Section: "8.2.1", Finding: "f", Evidence: "e"}}}
 )
 

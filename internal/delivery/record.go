@@ -23,18 +23,28 @@ func (r *record) fill(s *monitor.Step) {
 	r.step.ParamNorms = r.space.ParamNorms
 	r.step.UpdateNorms = r.space.UpdateNorms
 	r.step.ZeroGrads = r.space.ZeroGrads
+	r.step.NonFiniteParams = r.space.NonFiniteParams
+	r.step.Clip.ParamFactors, r.step.Clip.Groups = r.space.Clip.ParamFactors, r.space.Clip.Groups
 	r.step.Curvature = r.space.Curvature
 	r.step.CopyFrom(s)
 	keep(&r.space.ParamGradNorms, r.step.ParamGradNorms)
 	keep(&r.space.ParamNorms, r.step.ParamNorms)
 	keep(&r.space.UpdateNorms, r.step.UpdateNorms)
 	keep(&r.space.ZeroGrads, r.step.ZeroGrads)
+	keep(&r.space.NonFiniteParams, r.step.NonFiniteParams)
+	keep(&r.space.Clip.ParamFactors, r.step.Clip.ParamFactors)
+	keep(&r.space.Clip.Groups, r.step.Clip.Groups)
 	if r.step.Curvature != nil {
 		r.space.Curvature = r.step.Curvature
 	}
 	const number, count = int(unsafe.Sizeof(monitor.Number{})), int(unsafe.Sizeof(int64(0)))
 	r.bytes = int(unsafe.Sizeof(*r)) + count*cap(r.space.ZeroGrads) +
-		number*(cap(r.space.ParamGradNorms)+cap(r.space.ParamNorms)+cap(r.space.UpdateNorms))
+		number*(cap(r.space.ParamGradNorms)+cap(r.space.ParamNorms)+cap(r.space.UpdateNorms)+cap(r.space.Clip.ParamFactors)) +
+		int(unsafe.Sizeof(monitor.ClipGroup{}))*cap(r.space.Clip.Groups) +
+		int(unsafe.Sizeof(monitor.NonFiniteParam{}))*cap(r.space.NonFiniteParams)
+	if c := r.space.Curvature; c != nil {
+		r.bytes += int(unsafe.Sizeof(*c)) + number*cap(c.ParamGTHG) + int(unsafe.Sizeof(monitor.SpectralRadius{}))*cap(c.SpectralRadii)
+	}
 }
 
 func keep[T any](space *[]T, used []T) {

@@ -1,0 +1,142 @@
+package monitor
+
+import "fmt"
+
+const (
+	// illMeasured is how many measurements there must be.
+	illMeasured = 16
+	// illQuantile is the quantile of ρ that is held against the optimizer's
+	// limit. It lies above illMargin times the limit, with its error, or above
+	// illUnseen times where no loss says whether the run learns all the same.
+	illQuantile = 0.9
+	illMargin   = 1.25
+	illUnseen   = 2.5
+	// illGrowth is how many times its first level gᵀHg is at least while gᵀg is at
+	// least illKept times what it was.
+	illGrowth = 10
+	illKept   = 0.5
+	// illCalm is the share of illGrowth below which growth has ended.
+	illCalm = 0.5
+	// illRecords is for how many records, and illStay for how many measurements,
+	// it holds before it is said; illQuiet measurements end it.
+	illRecords = 300
+	illStay    = 4
+	illQuiet   = 16
+)
+
+// illConditioned fires when the curvature stands in the way of the step: the
+// loss is not improving, and either
+//
+//   - a high quantile of the last 64 measured ρ = η·gᵀHg/gᵀg is above what the
+//     optimizer tolerates ([StabilityLimit]), or
+//   - gᵀHg has grown more than tenfold against the level of its first
+//     measurements, by more than the error of both and beyond what gᵀg has,
+//     while gᵀg has not shrunk (Deep
+//     Learning, section 8.2.1: learning becomes very slow despite a strong
+//     gradient, because the learning rate must be shrunk to compensate for even
+//     stronger curvature).
+//
+// A run at the edge of stability has both and is healthy: its sharpness rises
+// many times over, until the mean of ρ hovers at the limit, and single values of a
+// mini-batch lie far above it, while the loss comes down. That is why a run
+// that improves is left alone, and why ρ must lie clearly above the limit. An
+// optimizer without a known limit is judged by growth alone.
+type illConditioned struct {
+	memory[illState]
+	rho, limit, share float64
+	growth, gtg       float64
+	hasLoss           bool
+}
+
+type illState struct {
+	Rho    latch `json:"rho"`
+	Growth latch `json:"growth"`
+	// The records up to the last measurement at which it did not hold.
+	RhoFrom    int64 `json:"rho_from"`
+	GrowthFrom int64 `json:"growth_from"`
+}
+
+func newIllConditioned() *illConditioned { return &illConditioned{} }
+
+func (d *illConditioned) Kind() Kind { return IllConditioned }
+
+func (d *illConditioned) Observe(_ *Step, c *Course) Condition {
+	k := &c.now.Curvature
+	if !c.curved || k.GTHGs.n < illMeasured {
+		return Undecided
+	}
+	_, d.hasLoss = c.Level()
+	learning := c.learning()
+	held := !learning && !c.falling()
+	d.observeRho(c, held, learning)
+	d.observeGrowth(c, held, learning)
+	if d.now.Rho.On || d.now.Growth.On {
+		return Holding
+	}
+	return Clear
+}
+
+func (d *illConditioned) observeRho(c *Course, held, learning bool) {
+	k := &c.now.Curvature
+	if k.RhoLimit == 0 || k.Rhos.n < illMeasured {
+		return
+	}
+	margin := illMargin
+	if !d.hasLoss {
+		margin = illUnseen
+	}
+	above := 0
+	for _, rho := range k.Rhos.sorted[:k.Rhos.n] {
+		if rho > k.RhoLimit {
+			above++
+		}
+	}
+	d.rho, d.limit, d.share = k.Rhos.quantile(illQuantile), k.RhoLimit, float64(above)/float64(k.Rhos.n)
+	lasting(&d.now.Rho, &d.now.RhoFrom, c, held && k.Rhos.surely(illQuantile) > margin*d.limit, learning || d.rho < d.limit)
+}
+
+func (d *illConditioned) observeGrowth(c *Course, held, learning bool) {
+	k := &c.now.Curvature
+	level, ok := c.NormLevel()
+	if !ok || k.EarlyGTHG == 0 {
+		return
+	}
+	d.growth = max(min(k.GTHGs.median()/k.EarlyGTHG, largest), -largest)
+	d.gtg = square(level - k.EarlyNorm)
+	beyond := max(d.gtg, 1)
+	lasting(&d.now.Growth, &d.now.GrowthFrom, c, held && k.GTHGs.surely(0.5)/k.EarlyHigh > illGrowth*beyond && d.gtg > illKept,
+		learning || d.growth < illCalm*illGrowth*beyond || d.gtg < illCalm*illKept)
+}
+
+// lasting is a latch that wants illRecords records besides illStay measurements.
+func lasting(l *latch, from *int64, c *Course, yes, no bool) {
+	if !yes {
+		*from = c.Records()
+	}
+	l.observe(yes && c.Records()-*from >= illRecords, no, illStay, illQuiet)
+}
+
+func (d *illConditioned) Explain(e *Event) {
+	e.describe(Warning, "8.2.1", "Lower the learning rate; then normalise the inputs, add normalisation layers, or use momentum or an adaptive optimizer.")
+	e.Values = map[string]float64{}
+	if d.limit > 0 {
+		e.Values["rho"], e.Values["rho_limit"], e.Values["share"] = d.rho, d.limit, d.share
+	}
+	if d.growth != 0 {
+		e.Values["gthg_growth"], e.Values["gtg_growth"] = d.growth, d.gtg
+	}
+	progress := "the loss does not improve"
+	if !d.hasLoss {
+		progress = "no loss was measured"
+	}
+	switch {
+	case e.State == Resolved:
+		e.Summary = fmt.Sprintf("The step suits the curvature again, or the loss improves; the curvature had stood in the way since step %d.", e.Since)
+	case d.now.Rho.On:
+		e.Summary = fmt.Sprintf("The step is too long for the curvature: a tenth of the recent values of ρ = η·gᵀHg/gᵀg lie above %.3g, %.0f %% above the optimizer's limit of %.3g, and %s.",
+			d.rho, 100*d.share, d.limit, progress)
+	default:
+		e.Summary = fmt.Sprintf("gᵀHg has grown to %.3g times its first level while gᵀg is at %.3g times, and %s.",
+			d.growth, d.gtg, progress)
+	}
+}
