@@ -37,6 +37,7 @@ type Attachment struct {
 	optimizer *Optimizer
 	handle    uintptr
 	step      func(*Report) bool
+	backward  atomic.Pointer[func(*Loss)]
 	report    Report
 	closed    atomic.Bool
 }
@@ -91,12 +92,9 @@ func (a *Attachment) Detach() {
 	handles.Delete(a.handle)
 }
 
-// Apply multiplies all of the optimizer's gradients by factor (1 writes
-// nothing) and then, when lower < upper, bounds every element.
+// Apply is [Grads.Apply] for all of the optimizer's gradients.
 func (a *Attachment) Apply(factor, lower, upper float64) error {
-	var m message
-	return m.failed("changing gradients", C.gtg_apply(a.optimizer.pointer,
-		C.double(factor), C.double(lower), C.double(upper), &m[0]))
+	return a.optimizer.Grads().Apply(factor, lower, upper)
 }
 
 // Step does what an interposed backward pass and step would have done, for
@@ -110,6 +108,7 @@ func (a *Attachment) Step(loss *ts.Tensor, optimize func() error) error {
 	var backward unsafe.Pointer
 	if !Interposed {
 		backward = C.gtg_before_backward(p[0])
+		C.gtg_show_loss(backward)
 	}
 	err = loss.Backward()
 	if backward != nil {

@@ -17,5 +17,7 @@ package torch
 
 // #cgo CXXFLAGS: -std=c++17 -O3 -Wall -Wno-unknown-pragmas -Wno-sign-compare
 // #cgo LDFLAGS: -lstdc++
+// #cgo linux CXXFLAGS: -fopenmp
+// #cgo linux LDFLAGS: -fopenmp
 // #include "gtg.h"
 import "C"

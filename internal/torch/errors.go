@@ -20,5 +20,8 @@ func (m *message) failed(what string, result C.int) error {
 	if text == "" {
 		return errors.New(what + " failed in libtorch")
 	}
+	if result == C.GTG_REFUSED {
+		return fmt.Errorf("%s: %s", what, text)
+	}
 	return fmt.Errorf("%s: libtorch: %s", what, text)
 }

@@ -10,6 +10,7 @@ extern "C" {
 #endif
 
 #define GTG_ERROR_SIZE 512
+#define GTG_REFUSED -2
 
 // What one pass finds in one gradient. The Go type Stat mirrors it.
 typedef struct {
@@ -24,10 +25,36 @@ typedef struct {
   int64_t defined;   // 0 when there is no gradient
 } gtg_stat;
 
+// ---- kernels over contiguous elements in CPU memory, without libtorch ----
+
 enum { GTG_F32 = 0, GTG_F64 = 1, GTG_F16 = 2, GTG_BF16 = 3 };
 
-// gtg_scan measures n contiguous elements in CPU memory in one pass.
-void gtg_scan(const void *data, int64_t n, int dtype, gtg_stat *out);
+// Elements in a chunk, the unit of work of a thread. Where a tensor is cut depends
+// on its size alone, and with it the order of all sums.
+#define GTG_CHUNK (1 << 16)
+
+// What is found in one chunk of a tensor.
+typedef struct {
+  double squares;    // sum of squares
+  uint64_t max;      // bits of the largest magnitude: ordered as the magnitudes are
+  int64_t zeros;
+} gtg_sums;
+
+// gtg_scan measures one chunk of at most GTG_CHUNK elements, gtg_scan_end puts the
+// chunks of a tensor together. Only where elements are not finite, or squares left float64's
+// range, it looks at the elements again.
+void gtg_scan(const void *data, int64_t n, int dtype, gtg_sums *out);
+void gtg_scan_end(const void *data, int64_t n, int dtype, const gtg_sums *chunks, int64_t count, gtg_stat *out);
+// Multiplies every element by factor (1: not at all, 0: all become 0), then
+// bounds it when lower < upper. A NaN stays one.
+void gtg_change(void *data, int64_t n, int dtype, double factor, double lower, double upper);
+// The sum of (|x| / scale)^p.
+double gtg_power_sum(const void *data, int64_t n, int dtype, double p, double scale);
+// L2 norms of the units from begin to end of a tensor of shape outer x units x inner.
+void gtg_unit_norms(const void *data, int dtype, int64_t outer, int64_t units, int64_t inner,
+                    int64_t begin, int64_t end, double *norms);
+// gtg_change of each unit by its own factor.
+void gtg_unit_change(void *data, int dtype, int64_t outer, int64_t units, int64_t inner, const double *factors);
 
 // What the step callback is told. The Go type Report reads it.
 typedef struct {
@@ -59,16 +86,30 @@ typedef struct {
   int64_t params;
 } gtg_optimizer;
 
-// Every function below returns 0, or -1 with a message in error (a buffer of
-// GTG_ERROR_SIZE bytes).
+// Every function below returns 0, or less with a message in error (a buffer of
+// GTG_ERROR_SIZE bytes): GTG_REFUSED when the arguments make no sense, -1 when
+// libtorch failed.
 int gtg_describe(void *optimizer, gtg_optimizer *out, char *error);
 int gtg_params(void *optimizer, gtg_param *out, int64_t capacity, int64_t *n, char *error);
 int gtg_identity(void *tensor, void **out, char *error);
 int gtg_measure(void *const *tensors, int64_t n, int gradients, int portable, gtg_stat *out, char *error);
-// Multiplies all gradients by factor (1: not at all), then bounds every element
-// when lower < upper.
-int gtg_apply(void *optimizer, double factor, double lower, double upper, char *error);
-int gtg_apply_list(void *const *tensors, int64_t n, double factor, double lower, double upper, char *error);
+
+// What is measured and changed is the gradients of an optimizer or, where that is
+// NULL, of n tensors. The Go type Grads says what each of these does. An array
+// with one entry for each parameter comes with their number.
+#define GTG_GRADS void *optimizer, void *const *tensors, int64_t n
+// Returns the number of parameters. Measures nothing when there are more than capacity.
+int64_t gtg_grads_measure(GTG_GRADS, gtg_stat *out, int64_t capacity, char *error);
+int gtg_grads_apply(GTG_GRADS, double factor, double lower, double upper, char *error);
+int gtg_grads_apply_each(GTG_GRADS, const double *factors, const double *lower, const double *upper, int64_t params, char *error);
+int gtg_grads_zero_nonfinite(GTG_GRADS, int only_elements, char *error);
+int gtg_grads_p_norms(GTG_GRADS, double p, double *out, int64_t params, char *error);
+int gtg_grads_param_norms(GTG_GRADS, double *out, int64_t params, char *error);
+int gtg_grads_unit_norms(GTG_GRADS, int64_t index, int64_t axis, double *grads, double *values, int64_t units, char *error);
+int gtg_grads_apply_units(GTG_GRADS, int64_t index, int64_t axis, const double *factors, int64_t units, char *error);
+
+// Makes grad, or nothing when it is NULL, the gradient of tensor.
+int gtg_set_grad(void *tensor, void *grad, char *error);
 const char *gtg_version(void); // of the libtorch that this was compiled against
 int gtg_seed(int64_t seed, char *error);
 int gtg_set_threads(int64_t n, char *error);
@@ -79,6 +120,8 @@ int gtg_set_threads(int64_t n, char *error);
 int gtg_attach(void *optimizer, uintptr_t handle, int any_thread, char *error);
 // Not any more.
 void gtg_detach(void *optimizer);
+// Whether losses of this optimizer's backward passes are shown to Go, by gtgBackward.
+void gtg_watch(void *optimizer, int on);
 int64_t gtg_thread(void); // the calling thread's id
 
 // The calling thread trains, with a goroutine locked to it, until what this
@@ -94,6 +137,7 @@ void *gtg_find(void *optimizer); // adds a reference; NULL when not attached
 void gtg_release(void *attached);
 void *gtg_before_backward(void *loss); // to be given to the next two
 void *gtg_loss(void *backward);        // the loss to differentiate
+void gtg_show_loss(void *backward);    // to the optimizers that asked for it
 void gtg_after_backward(void *backward);
 void gtg_zeroed(void *attached);
 gtg_report *gtg_measure_step(void *attached);

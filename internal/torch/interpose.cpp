@@ -21,6 +21,7 @@ void __wrap_at_backward(void *loss, int keep_graph, int create_graph) {
     return;
   }
   void *backward = gtg_before_backward(loss);
+  gtg_show_loss(backward);
   __real_at_backward(gtg_loss(backward), keep_graph, create_graph);
   gtg_after_backward(backward);
   gtg_came_back(0);

@@ -102,8 +102,12 @@ type Param struct {
 	RequiresGrad bool
 	// Index is its place in the optimizer, and so in Report.Stats. gotch adds
 	// parameters in the order of a Go map: it differs from run to run.
-	Index    int
-	distance int64
+	Index int
+	// Seen: a backward pass has reached it. Output: it belongs to the layer
+	// nearest to the loss, up to and including the first weight with at least two
+	// dimensions.
+	Seen, Output bool
+	distance     int64 // -1 when not seen
 }
 
 // Params lists the optimizer's parameters from the first layers to the last
@@ -136,8 +140,9 @@ func (o *Optimizer) Params() ([]Param, error) {
 			shape[d] = int64(c.shape[d])
 		}
 		params[i] = Param{Name: name, Shape: shape, Numel: int64(c.numel), RequiresGrad: c.requires_grad != 0,
-			Index: i, distance: int64(c.distance)}
+			Index: i, Seen: c.distance >= 0, distance: int64(c.distance)}
 	}
+	markOutput(params)
 	sort.SliceStable(params, func(i, j int) bool {
 		a, b := params[i], params[j]
 		if a.distance != b.distance {
@@ -147,6 +152,21 @@ func (o *Optimizer) Params() ([]Param, error) {
 		return a.Name < b.Name
 	})
 	return params, nil
+}
+
+// markOutput finds the layer nearest to the loss. A bias is nearer than its
+// weight where it is added by an operation of its own.
+func markOutput(params []Param) {
+	nearest := int64(-1)
+	for _, p := range params {
+		if p.Seen && len(p.Shape) >= 2 && (nearest < 0 || p.distance < nearest) {
+			nearest = p.distance
+		}
+	}
+	for i := range params {
+		p := &params[i]
+		p.Output = p.Seen && p.distance <= nearest
+	}
 }
 
 // names maps the identity of each variable in the VarStore to its name.

@@ -1,121 +1,131 @@
-// One pass over one gradient in CPU memory. Sums of squares are accumulated in
-// float64, in an order that depends on the number of elements alone, so the
-// result is the same bits in every run and for every number of threads.
-#include "gtg.h"
+// One pass over the elements of a gradient in CPU memory. Sums of squares are
+// accumulated in float64, in an order that depends on the number of elements
+// alone: the result is the same bits in every run, for every number of threads
+// and on every processor.
+#include "elements.h"
 
-#include <cmath>
-#include <cstring>
 #include <limits>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define GTG_CLONES __attribute__((target_clones("avx2", "default"), noinline))
-#else
-#define GTG_CLONES
+#ifdef __x86_64__
+#include <immintrin.h>
 #endif
 
+namespace gtg {
 namespace {
 
+// Element i is added to lane i % kLanes.
 constexpr int kLanes = 16;
-// Small enough for 32-bit counters in a lane, large enough to forget the
-// horizontal sums at its end.
-constexpr int64_t kBlock = 1 << 14;
+// Elements that stay in the first cache from one loop to the next; few enough
+// for counters of 16 bits.
+constexpr int64_t kBlock = 1 << 12;
 
-struct Sums {
-  double squares = 0;
-  uint64_t max = 0; // magnitude bits: ordered as the magnitudes are
-  int64_t zeros = 0;
-  int64_t nonfinite = 0;
-};
-
-// For each element type: its bits, the magnitude part of them, the first
-// magnitude that is not finite, and its value.
-struct F32 {
-  using Bits = uint32_t;
-  static constexpr Bits kMagnitude = 0x7fffffffu, kInfinity = 0x7f800000u;
-  static inline double value(Bits b) {
-    float f;
-    memcpy(&f, &b, sizeof f);
-    return f;
-  }
-};
-struct F64 {
-  using Bits = uint64_t;
-  static constexpr Bits kMagnitude = 0x7fffffffffffffffull, kInfinity = 0x7ff0000000000000ull;
-  static inline double value(Bits b) {
-    double f;
-    memcpy(&f, &b, sizeof f);
-    return f;
-  }
-};
-struct BF16 {
-  using Bits = uint16_t;
-  static constexpr Bits kMagnitude = 0x7fff, kInfinity = 0x7f80;
-  static inline double value(Bits b) { return F32::value(uint32_t(b) << 16); }
-};
-struct F16 {
-  using Bits = uint16_t;
-  static constexpr Bits kMagnitude = 0x7fff, kInfinity = 0x7c00;
-  // Moves exponent and mantissa to float32's places and corrects the bias by a
-  // power of two, which is exact, subnormal numbers included. Infinities and
-  // NaN come out wrong and are never asked for.
-  static inline double value(Bits b) {
-    float magnitude = float(F32::value(uint32_t(b & 0x7fff) << 13)) * 0x1p112f;
-    return b & 0x8000 ? -magnitude : magnitude;
-  }
-};
-
-template <class T>
-inline __attribute__((always_inline)) void block(const typename T::Bits *x, int64_t n, Sums &out) {
-  using Bits = typename T::Bits;
-  double squares[kLanes] = {};
-  Bits max[kLanes] = {};
-  Bits zeros[kLanes] = {}, bad[kLanes] = {}; // a lane sees at most kBlock/kLanes elements
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (int l = 0; l < kLanes; l++) {
-      const Bits b = x[i + l];
-      const Bits m = b & T::kMagnitude;
-      const double v = T::value(b);
-      squares[l] += v * v;
-      max[l] = m > max[l] ? m : max[l];
-      zeros[l] += m == 0;
-      bad[l] += m >= T::kInfinity;
-    }
-  }
+// The elements from i on, which fill no more than the lanes once, and the sum of
+// all lanes.
+template <class T> GTG_INLINE void end(const typename T::Bits *x, int64_t i, int64_t n, double *lanes, gtg_sums &out) {
   for (int l = 0; i < n; i++, l++) {
-    const Bits b = x[i];
-    const Bits m = b & T::kMagnitude;
-    const double v = T::value(b);
-    squares[l] += v * v;
-    max[l] = m > max[l] ? m : max[l];
-    zeros[l] += m == 0;
-    bad[l] += m >= T::kInfinity;
+    const double v = T::value(x[i]);
+    const uint64_t m = x[i] & T::kMagnitude;
+    lanes[l] += v * v;
+    out.max = m > out.max ? m : out.max;
+    out.zeros += m == 0;
   }
   for (int width = kLanes / 2; width > 0; width /= 2) {
-    for (int l = 0; l < width; l++) squares[l] += squares[l + width];
+    for (int l = 0; l < width; l++) lanes[l] += lanes[l + width];
   }
-  out.squares += squares[0];
-  for (int l = 0; l < kLanes; l++) {
-    out.max = max[l] > out.max ? max[l] : out.max;
-    out.zeros += zeros[l];
-    out.nonfinite += bad[l];
-  }
+  out.squares = lanes[0];
 }
 
-// The clones differ in instructions only: nothing is reordered, and avx2 without
-// fma fuses nothing, so they give the same bits.
-GTG_CLONES void blocks_f32(const uint32_t *x, int64_t n, Sums &s) {
-  for (int64_t i = 0; i < n; i += kBlock) block<F32>(x + i, n - i < kBlock ? n - i : kBlock, s);
+template <class T> GTG_INLINE void chunk(const typename T::Bits *x, int64_t n, gtg_sums &out) {
+  using Bits = typename T::Bits;
+  double lanes[kLanes] = {};
+  const int64_t full = n - n % kLanes;
+  for (int64_t begin = 0; begin < full; begin += kBlock) {
+    const int64_t stop = begin + kBlock < full ? begin + kBlock : full;
+    for (int64_t i = begin; i < stop; i += kLanes) {
+      for (int l = 0; l < kLanes; l++) {
+        const double v = T::value(x[i + l]);
+        lanes[l] += v * v;
+      }
+    }
+    Bits max = 0, zeros = 0;
+    for (int64_t i = begin; i < stop; i++) {
+      const Bits m = x[i] & T::kMagnitude;
+      max = m > max ? m : max;
+      zeros += m == 0;
+    }
+    out.max = max > out.max ? max : out.max;
+    out.zeros += zeros;
+  }
+  end<T>(x, full, n, lanes, out);
 }
-GTG_CLONES void blocks_f64(const uint64_t *x, int64_t n, Sums &s) {
-  for (int64_t i = 0; i < n; i += kBlock) block<F64>(x + i, n - i < kBlock ? n - i : kBlock, s);
+
+GTG_CLONES void chunk_f32(const uint32_t *x, int64_t n, gtg_sums &out) { chunk<F32>(x, n, out); }
+GTG_CLONES void chunk_f64(const uint64_t *x, int64_t n, gtg_sums &out) { chunk<F64>(x, n, out); }
+GTG_CLONES void chunk_f16(const uint16_t *x, int64_t n, gtg_sums &out) { chunk<F16>(x, n, out); }
+GTG_CLONES void chunk_bf16(const uint16_t *x, int64_t n, gtg_sums &out) { chunk<BF16>(x, n, out); }
+
+#ifdef __x86_64__
+#define GTG_FMA __attribute__((target("avx2,fma")))
+
+// What chunk has in loops over lanes, for float32 and what processors since about
+// 2013 have: twice as fast as what the compiler makes of those. The square of a
+// float32 is exact in float64, so that fusing it with the sum changes no bit.
+struct Lanes {
+  __m256d sum0, sum1, sum2, sum3;
+  __m256i max0, max1, zeros0, zeros1; // zeros are counted downwards
+
+  GTG_FMA GTG_INLINE Lanes() {
+    sum0 = sum1 = sum2 = sum3 = _mm256_setzero_pd();
+    max0 = max1 = zeros0 = zeros1 = _mm256_setzero_si256();
+  }
+
+  static GTG_FMA GTG_INLINE __m256d square(const uint32_t *x, __m256d sum) {
+    const __m256d v = _mm256_cvtps_pd(_mm_loadu_ps(reinterpret_cast<const float *>(x)));
+    return _mm256_fmadd_pd(v, v, sum);
+  }
+
+  static GTG_FMA GTG_INLINE __m256i magnitudes(const uint32_t *x) {
+    return _mm256_and_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(x)), _mm256_set1_epi32(F32::kMagnitude));
+  }
+
+  GTG_FMA GTG_INLINE void add(const uint32_t *x) {
+    sum0 = square(x, sum0), sum1 = square(x + 4, sum1), sum2 = square(x + 8, sum2), sum3 = square(x + 12, sum3);
+    const __m256i m0 = magnitudes(x), m1 = magnitudes(x + 8), none = _mm256_setzero_si256();
+    max0 = _mm256_max_epu32(max0, m0), max1 = _mm256_max_epu32(max1, m1);
+    zeros0 = _mm256_add_epi32(zeros0, _mm256_cmpeq_epi32(m0, none)), zeros1 = _mm256_add_epi32(zeros1, _mm256_cmpeq_epi32(m1, none));
+  }
+
+  GTG_FMA GTG_INLINE void total(gtg_sums &out) const {
+    const __m256d four = _mm256_add_pd(_mm256_add_pd(sum0, sum2), _mm256_add_pd(sum1, sum3));
+    const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+    out.squares = _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+    const __m256i m8 = _mm256_max_epu32(max0, max1), z8 = _mm256_add_epi32(zeros0, zeros1);
+    __m128i m = _mm_max_epu32(_mm256_castsi256_si128(m8), _mm256_extracti128_si256(m8, 1));
+    __m128i z = _mm_add_epi32(_mm256_castsi256_si128(z8), _mm256_extracti128_si256(z8, 1));
+    m = _mm_max_epu32(m, _mm_shuffle_epi32(m, 0x4e));
+    z = _mm_add_epi32(z, _mm_shuffle_epi32(z, 0x4e));
+    m = _mm_max_epu32(m, _mm_shuffle_epi32(m, 0xb1));
+    z = _mm_add_epi32(z, _mm_shuffle_epi32(z, 0xb1));
+    out.max = uint32_t(_mm_cvtsi128_si32(m));
+    out.zeros -= _mm_cvtsi128_si32(z);
+  }
+};
+
+GTG_FMA void chunk_f32_fma(const uint32_t *x, int64_t n, gtg_sums &out) {
+  Lanes lanes;
+  const int64_t over = n % kLanes;
+  for (int64_t i = 0; i < n - over; i += kLanes) lanes.add(x + i);
+  if (over) { // with zeros behind, which are not to be counted
+    uint32_t rest[kLanes] = {};
+    memcpy(rest, x + n - over, over * sizeof *x);
+    lanes.add(rest);
+    out.zeros = over - kLanes;
+  }
+  lanes.total(out);
 }
-GTG_CLONES void blocks_f16(const uint16_t *x, int64_t n, Sums &s) {
-  for (int64_t i = 0; i < n; i += kBlock) block<F16>(x + i, n - i < kBlock ? n - i : kBlock, s);
-}
-GTG_CLONES void blocks_bf16(const uint16_t *x, int64_t n, Sums &s) {
-  for (int64_t i = 0; i < n; i += kBlock) block<BF16>(x + i, n - i < kBlock ? n - i : kBlock, s);
-}
+
+const bool has_fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
 
 // Tells the non-finite elements apart and finds the largest finite one.
 template <class T> void classify(const typename T::Bits *x, int64_t n, gtg_stat *out) {
@@ -136,13 +146,14 @@ template <class T> void classify(const typename T::Bits *x, int64_t n, gtg_stat 
 }
 
 template <class T>
-void finish(const typename T::Bits *x, int64_t n, const Sums &s, gtg_stat *out) {
+void finish(const typename T::Bits *x, int64_t n, const gtg_sums &s, gtg_stat *out) {
+  *out = gtg_stat{};
   out->numel = n;
   out->zeros = s.zeros;
-  out->nonfinite = s.nonfinite;
   out->defined = 1;
-  if (s.nonfinite) {
+  if (s.max >= T::kInfinity) {
     classify<T>(x, n, out);
+    out->nonfinite = out->nan + out->pos_inf + out->neg_inf;
     out->norm = out->nan ? std::numeric_limits<double>::quiet_NaN()
                          : std::numeric_limits<double>::infinity();
     return;
@@ -152,44 +163,40 @@ void finish(const typename T::Bits *x, int64_t n, const Sums &s, gtg_stat *out) 
   // Squares that left float64's range: measured again in units of the largest
   // element. Only float64 gradients can come here.
   if (out->max > 0 && (std::isinf(s.squares) || s.squares < 1e-290)) {
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) {
-      const double v = T::value(x[i]) / out->max;
-      sum += v * v;
-    }
-    out->norm = out->max * std::sqrt(sum);
+    out->norm = out->max * std::sqrt(gtg_power_sum(x, n, GTG_F64, 2, out->max));
   }
 }
 
 } // namespace
+} // namespace gtg
 
-void gtg_scan(const void *data, int64_t n, int dtype, gtg_stat *out) {
-  *out = gtg_stat{};
-  Sums s;
+using namespace gtg;
+
+void gtg_scan(const void *data, int64_t n, int dtype, gtg_sums *out) {
+  *out = gtg_sums{};
   switch (dtype) {
   case GTG_F32: {
-    auto x = static_cast<const uint32_t *>(data);
-    blocks_f32(x, n, s);
-    finish<F32>(x, n, s, out);
-    break;
+    const auto x = static_cast<const uint32_t *>(data);
+#ifdef __x86_64__
+    if (has_fma) return chunk_f32_fma(x, n, *out);
+#endif
+    return chunk_f32(x, n, *out);
   }
-  case GTG_F64: {
-    auto x = static_cast<const uint64_t *>(data);
-    blocks_f64(x, n, s);
-    finish<F64>(x, n, s, out);
-    break;
+  case GTG_F64: return chunk_f64(static_cast<const uint64_t *>(data), n, *out);
+  case GTG_F16: return chunk_f16(static_cast<const uint16_t *>(data), n, *out);
+  case GTG_BF16: return chunk_bf16(static_cast<const uint16_t *>(data), n, *out);
   }
-  case GTG_F16: {
-    auto x = static_cast<const uint16_t *>(data);
-    blocks_f16(x, n, s);
-    finish<F16>(x, n, s, out);
-    break;
+}
+
+void gtg_scan_end(const void *data, int64_t n, int dtype, const gtg_sums *chunks, int64_t count, gtg_stat *out) {
+  gtg_sums all{};
+  for (int64_t i = 0; i < count; i++) {
+    all.squares += chunks[i].squares;
+    all.max = chunks[i].max > all.max ? chunks[i].max : all.max;
+    all.zeros += chunks[i].zeros;
   }
-  case GTG_BF16: {
-    auto x = static_cast<const uint16_t *>(data);
-    blocks_bf16(x, n, s);
-    finish<BF16>(x, n, s, out);
-    break;
-  }
-  }
+  with_type(dtype, [&](auto type) {
+    using T = decltype(type);
+    finish<T>(static_cast<const typename T::Bits *>(data), n, all, out);
+  });
 }

@@ -1,7 +1,6 @@
-// All that needs libtorch: what an optimizer holds, measuring gradients,
-// changing them, and the bookkeeping around a backward pass. No exception
-// leaves this file, and gotch's thread-local error is never touched: errors are
-// returned by value.
+// What an optimizer holds, and the bookkeeping around a backward pass. No
+// exception leaves this file, and gotch's thread-local error is never touched:
+// errors are returned by value.
 #if !__has_include(<torch/torch.h>)
 #error "libtorch's headers were not found: run \"gtg setup\" in this module (in a checkout of gtg: make setup)"
 #endif
@@ -27,7 +26,9 @@
 #include <unistd.h>
 #endif
 
-#include "gtg.h"
+#include "libtorch.h"
+
+using gtg::guarded;
 
 namespace {
 
@@ -37,172 +38,7 @@ int64_t since(Clock::time_point t) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - t).count();
 }
 
-void say(char *error, const char *what) {
-  if (error == nullptr) return;
-  // libtorch's messages go on with a stack of frames: the first line says it.
-  size_t n = strcspn(what, "\n");
-  if (n >= GTG_ERROR_SIZE) n = GTG_ERROR_SIZE - 1;
-  memcpy(error, what, n);
-  error[n] = 0;
-}
-
-// Runs f and turns whatever it throws into an error message.
-template <class F> int guarded(char *error, F f) {
-  try {
-    f();
-    return 0;
-  } catch (const std::exception &e) {
-    say(error, e.what());
-  } catch (...) {
-    say(error, "an unknown C++ exception");
-  }
-  return -1;
-}
-
 torch::Tensor *tensor_of(void *t) { return static_cast<torch::Tensor *>(t); }
-
-// ---- measuring ----------------------------------------------------------
-
-int scan_type(const torch::Tensor &t) {
-  switch (t.scalar_type()) {
-  case torch::kFloat32: return GTG_F32;
-  case torch::kFloat64: return GTG_F64;
-  case torch::kFloat16: return GTG_F16;
-  case torch::kBFloat16: return GTG_BF16;
-  default: return -1;
-  }
-}
-
-// The elements of a gradient that are stored, as a dense real tensor; implicit
-// is the number of those that are not stored because they are 0.
-torch::Tensor elements(const torch::Tensor &g, int64_t *implicit) {
-  *implicit = 0;
-  torch::Tensor t = g;
-  if (t.layout() == torch::kSparse) {
-    // Uncoalesced entries of one index are summands, not elements.
-    const int64_t all = t.numel();
-    t = t.coalesce().values();
-    *implicit = all - t.numel();
-  } else if (t.layout() != torch::kStrided) {
-    t = t.to_dense();
-  }
-  if (t.is_complex()) t = torch::view_as_real(t.resolve_conj());
-  return t;
-}
-
-// Results of one tensor on its own device, in float64: norm, largest
-// magnitude, zeros, non-finite elements. Nothing here waits for the device.
-torch::Tensor scan_portable(const torch::Tensor &t) {
-  const auto all = at::IntArrayRef{};
-  auto norm = t.numel() == 0 ? torch::zeros({}, t.options().dtype(torch::kFloat64))
-                             : at::linalg_vector_norm(t, 2, c10::nullopt, false, torch::kFloat64);
-  auto max = t.numel() == 0 ? torch::zeros_like(norm)
-                            : at::linalg_vector_norm(t, INFINITY, c10::nullopt, false, torch::kFloat64);
-  auto zeros = t.eq(0).sum(all, false, torch::kFloat64);
-  auto bad = at::isfinite(t).logical_not().sum(all, false, torch::kFloat64);
-  return torch::stack({norm, max, zeros, bad});
-}
-
-// The rare second look at a tensor that has non-finite elements or whose norm
-// left float64's range.
-void classify_portable(const torch::Tensor &t, gtg_stat *out) {
-  const auto d = t.to(torch::kFloat64);
-  if (out->nonfinite) {
-    out->nan = d.isnan().sum().item<int64_t>();
-    out->pos_inf = d.isposinf().sum().item<int64_t>();
-    out->neg_inf = d.isneginf().sum().item<int64_t>();
-    out->max = torch::where(at::isfinite(d), d.abs(), torch::zeros_like(d)).max().item<double>();
-    out->norm = out->nan ? NAN : INFINITY;
-  } else if (out->max > 0) {
-    out->norm = out->max * (d / out->max).square().sum().sqrt().item<double>();
-  }
-}
-
-struct Pending { // a tensor that is measured on its device
-  torch::Tensor values;
-  gtg_stat *out;
-};
-
-// Measures one gradient, or puts it into pending when it is not in CPU memory.
-void measure_one(const torch::Tensor &g, bool portable, gtg_stat *out, std::vector<Pending> &pending) {
-  *out = gtg_stat{};
-  if (!g.defined()) return;
-  int64_t implicit = 0;
-  torch::Tensor t = g;
-  if (g.layout() != torch::kStrided || g.is_complex()) t = elements(g, &implicit);
-  const int type = scan_type(t);
-  if (!portable && type >= 0 && t.is_cpu()) {
-    // The order of elements in memory does not matter as long as each is there once.
-    if (!t.is_non_overlapping_and_dense()) t = t.contiguous();
-    gtg_scan(t.data_ptr(), t.numel(), type, out);
-  } else {
-    if (type < 0) t = t.to(torch::kFloat64);
-    out->numel = t.numel();
-    out->defined = 1;
-    pending.push_back({t, out});
-  }
-  out->numel += implicit;
-  out->zeros += implicit;
-}
-
-// Brings the results of all pending tensors, and the loss if it is on a
-// device, to the CPU: one copy, and so one synchronisation, for each device.
-void collect(std::vector<Pending> &pending, const torch::Tensor &loss, double *loss_out) {
-  std::vector<torch::Device> devices;
-  const auto note = [&](const torch::Device &d) {
-    for (const auto &x : devices) {
-      if (x == d) return;
-    }
-    devices.push_back(d);
-  };
-  for (const auto &p : pending) note(p.values.device());
-  if (loss.defined()) note(loss.device());
-  for (const auto &device : devices) {
-    std::vector<torch::Tensor> parts;
-    for (const auto &p : pending) {
-      if (p.values.device() == device) parts.push_back(scan_portable(p.values));
-    }
-    const bool with_loss = loss.defined() && loss.device() == device;
-    if (with_loss) parts.push_back(loss.reshape({1}).to(torch::kFloat64));
-    const auto host = torch::cat(parts).to(torch::kCPU).contiguous();
-    const double *x = host.data_ptr<double>();
-    for (const auto &p : pending) {
-      if (p.values.device() != device) continue;
-      const int64_t implicit = p.out->zeros;
-      p.out->norm = x[0];
-      p.out->max = x[1];
-      p.out->zeros = implicit + int64_t(x[2]);
-      p.out->nonfinite = int64_t(x[3]);
-      x += 4;
-      if (p.out->nonfinite || (p.out->max > 0 && !(p.out->norm > 1e-145 && std::isfinite(p.out->norm)))) {
-        classify_portable(p.values, p.out);
-      }
-    }
-    if (with_loss) *loss_out += x[0];
-  }
-}
-
-// ---- changing -----------------------------------------------------------
-
-void apply_one(torch::Tensor g, double factor, double lower, double upper) {
-  if (!g.defined()) return;
-  if (factor != 1) {
-    if (g.layout() == torch::kSparse) {
-      g._values().mul_(factor); // linear, so uncoalesced entries need not be summed first
-    } else {
-      g.mul_(factor);
-    }
-  }
-  if (lower < upper && !g.is_complex()) {
-    if (g.layout() == torch::kSparse) {
-      const auto c = g.coalesce();
-      c._values().clamp_(lower, upper);
-      g.copy_(c);
-    } else {
-      g.clamp_(lower, upper);
-    }
-  }
-}
 
 // ---- optimizers ---------------------------------------------------------
 
@@ -239,13 +75,15 @@ struct Attached {
   uintptr_t handle = 0;
   bool any_thread = false;
   std::atomic<int64_t> thread{0}; // that last attached, zeroed or stepped it
+  std::atomic<bool> watched{false}; // are losses shown to Go?
 
   std::mutex mutex; // of all below, but the report
 
   std::vector<gtg_stat> stats;
   std::vector<const void *> identities;
   std::vector<Mark> marks;
-  std::vector<Pending> pending;
+  gtg::Params params;
+  gtg::Measurer measurer;
   // Autograd nodes between the loss and each parameter, found in the first
   // graph that reaches any of them.
   std::unordered_map<const void *, int64_t> distances;
@@ -303,6 +141,15 @@ template <class F> void each_mark(Attached &a, F f) {
   });
 }
 
+// Whether the node only looks at its input in another way, or copies it.
+bool is_view(const torch::autograd::Node &node) {
+  static const std::unordered_set<std::string> views{
+      "Alias",  "AsStrided", "Clone", "Detach",  "Expand",  "Narrow", "Permute", "ReshapeAlias", "Select",     "Slice",
+      "Split",  "Squeeze",   "T",     "ToCopy",  "Transpose", "Unbind", "Unflatten", "UnsafeView", "Unsqueeze", "View"};
+  std::string name = node.name(); // such as TransposeBackward0
+  return views.count(name.substr(0, name.find("Backward"))) != 0;
+}
+
 // Breadth first from the loss: how many autograd nodes lie between it and the
 // operation that brings in each leaf. In a deep network the first layers are
 // the farthest. Views of a leaf on its way into that operation (the transposed
@@ -311,7 +158,7 @@ std::unordered_map<const void *, int64_t> distances_from(const torch::Tensor &lo
   struct Place {
     torch::autograd::Node *node;
     int64_t distance;
-    int64_t joined; // distance of the last node on the way that has several inputs
+    int64_t joined; // distance of the last node on the way that computes something
   };
   std::unordered_map<const void *, int64_t> found;
   if (!loss.grad_fn()) return found;
@@ -324,7 +171,7 @@ std::unordered_map<const void *, int64_t> distances_from(const torch::Tensor &lo
       found.emplace(leaf->variable.unsafeGetTensorImpl(), at.joined);
     }
     const auto &edges = at.node->next_edges();
-    const int64_t joined = edges.size() > 1 ? at.distance : at.joined;
+    const int64_t joined = edges.size() > 1 || !is_view(*at.node) ? at.distance : at.joined;
     for (const auto &edge : edges) {
       if (edge.function && seen.insert(edge.function.get()).second) {
         queue.push_back({edge.function.get(), at.distance + 1, joined});
@@ -336,7 +183,19 @@ std::unordered_map<const void *, int64_t> distances_from(const torch::Tensor &lo
 
 } // namespace
 
+void gtg::parameters(void *optimizer, void *const *tensors, int64_t n, Params &out) {
+  out.clear();
+  if (optimizer != nullptr) {
+    each_param(optimizer_of(optimizer), [&](torch::Tensor &p) { out.push_back(&p); });
+    return;
+  }
+  for (int64_t i = 0; i < n; i++) out.push_back(tensor_of(tensors[i]));
+}
+
 extern "C" {
+
+// Written in Go: may differentiate the loss.
+void gtgBackward(uintptr_t handle, void *loss, double value);
 
 int gtg_describe(void *optimizer, gtg_optimizer *out, char *error) {
   return guarded(error, [&] {
@@ -403,35 +262,6 @@ int gtg_identity(void *tensor, void **out, char *error) {
   return guarded(error, [&] { *out = tensor_of(tensor)->unsafeGetTensorImpl(); });
 }
 
-int gtg_measure(void *const *tensors, int64_t n, int gradients, int portable, gtg_stat *out, char *error) {
-  return guarded(error, [&] {
-    torch::NoGradGuard no_grad;
-    std::vector<Pending> pending;
-    for (int64_t i = 0; i < n; i++) {
-      const auto &t = *tensor_of(tensors[i]);
-      measure_one(gradients && t.defined() ? t.grad() : t.detach(), portable != 0, &out[i], pending);
-    }
-    collect(pending, torch::Tensor(), nullptr);
-  });
-}
-
-int gtg_apply(void *optimizer, double factor, double lower, double upper, char *error) {
-  return guarded(error, [&] {
-    torch::NoGradGuard no_grad;
-    each_param(optimizer_of(optimizer), [&](torch::Tensor &p) { apply_one(p.grad(), factor, lower, upper); });
-  });
-}
-
-int gtg_apply_list(void *const *tensors, int64_t n, double factor, double lower, double upper, char *error) {
-  return guarded(error, [&] {
-    torch::NoGradGuard no_grad;
-    for (int64_t i = 0; i < n; i++) {
-      const auto &t = *tensor_of(tensors[i]);
-      if (t.defined()) apply_one(t.grad(), factor, lower, upper);
-    }
-  });
-}
-
 const char *gtg_version(void) { return TORCH_VERSION; }
 
 int gtg_seed(int64_t seed, char *error) {
@@ -483,6 +313,10 @@ void gtg_detach(void *optimizer) {
   registry_size.store(int64_t(registry.size()), std::memory_order_release);
 }
 
+void gtg_watch(void *optimizer, int on) {
+  if (const auto a = find(optimizer)) a->watched.store(on != 0);
+}
+
 void *gtg_find(void *optimizer) {
   auto a = find(optimizer);
   return a ? new Handle(std::move(a)) : nullptr;
@@ -531,6 +365,17 @@ void *gtg_before_backward(void *loss) {
 }
 
 void *gtg_loss(void *backward) { return &static_cast<Backward *>(backward)->loss; }
+
+void gtg_show_loss(void *kept) {
+  auto &backward = *static_cast<Backward *>(kept);
+  for (const auto &a : backward.guards) {
+    if (!a->watched.load()) continue;
+    const auto start = Clock::now();
+    gtgBackward(a->handle, &backward.loss, backward.there.defined() ? NAN : backward.value);
+    const std::lock_guard<std::mutex> lock(a->mutex);
+    a->nanoseconds += since(start);
+  }
+}
 
 void gtg_after_backward(void *kept) {
   const std::unique_ptr<Backward> owned(static_cast<Backward *>(kept));
@@ -581,28 +426,18 @@ gtg_report *gtg_measure_step(void *attached) {
   std::unique_lock<std::mutex> lock(a.mutex);
   const int failed = guarded(a.error, [&] {
     torch::NoGradGuard no_grad;
-    size_t n = 0;
-    bool changed = false;
-    a.pending.clear();
-    each_param(a.optimizer, [&](torch::Tensor &) { n++; });
-    if (a.stats.size() != n) {
-      a.stats.resize(n);
-      a.identities.assign(n, nullptr);
-      changed = true;
+    gtg::parameters(a.optimizer, nullptr, 0, a.params);
+    const size_t n = a.params.size();
+    bool changed = a.stats.size() != n;
+    a.stats.resize(n);
+    a.identities.resize(n);
+    for (size_t i = 0; i < n; i++) {
+      const void *identity = a.params[i]->unsafeGetTensorImpl();
+      changed = changed || a.identities[i] != identity;
+      a.identities[i] = identity;
     }
-    size_t i = 0;
-    each_param(a.optimizer, [&](torch::Tensor &p) {
-      const void *identity = p.unsafeGetTensorImpl();
-      if (a.identities[i] != identity) {
-        a.identities[i] = identity;
-        changed = true;
-      }
-      measure_one(p.grad(), false, &a.stats[i], a.pending);
-      i++;
-    });
     double loss = a.loss;
-    collect(a.pending, a.loss_there, &loss);
-    a.pending.clear();
+    a.measurer.measure(a.params, true, a.stats.data(), a.loss_there, &loss);
     a.report.stats = a.stats.data();
     a.report.params = int64_t(n);
     a.report.changed = changed;
@@ -611,7 +446,6 @@ gtg_report *gtg_measure_step(void *attached) {
     a.report.lr = first_lr(a.optimizer);
   });
   if (failed) {
-    a.pending.clear();
     a.report = gtg_report{};
     a.report.error = a.error;
   }

@@ -34,16 +34,19 @@ var errNil = errors.New("a tensor is nil or was dropped")
 
 // pointers collects the C++ tensors behind gotch tensors.
 func pointers(tensors []*ts.Tensor) ([]unsafe.Pointer, error) {
-	out := make([]unsafe.Pointer, len(tensors))
-	for i, t := range tensors {
+	return appendPointers(make([]unsafe.Pointer, 0, len(tensors)), tensors)
+}
+
+func appendPointers(out []unsafe.Pointer, tensors []*ts.Tensor) ([]unsafe.Pointer, error) {
+	for _, t := range tensors {
 		if t == nil {
 			return nil, errNil
 		}
-		c := t.Ctensor()
-		out[i] = *(*unsafe.Pointer)(unsafe.Pointer(&c))
-		if out[i] == nil {
+		p := unsafe.Pointer(t.Ctensor())
+		if p == nil {
 			return nil, errNil
 		}
+		out = append(out, p)
 	}
 	return out, nil
 }
@@ -83,17 +86,26 @@ func measure(tensors []*ts.Tensor, gradients, portable C.int) ([]Stat, error) {
 	return stats, err
 }
 
-// Apply multiplies the gradient of each tensor by factor (1 writes nothing) and
-// then, when lower < upper, bounds every element.
+// Apply is [Grads.Apply] for the gradient of each tensor.
 func Apply(tensors []*ts.Tensor, factor, lower, upper float64) error {
-	p, err := pointers(tensors)
-	if err != nil || len(p) == 0 {
+	g, err := NewGrads(tensors)
+	if err != nil {
+		return err
+	}
+	return g.Apply(factor, lower, upper)
+}
+
+// SetGrad makes grad itself, not a copy, the gradient of tensor; gotch has no
+// function for it.
+func SetGrad(tensor, grad *ts.Tensor) error {
+	p, err := pointers([]*ts.Tensor{tensor, grad})
+	if err != nil {
 		return err
 	}
 	var m message
-	err = m.failed("changing gradients", C.gtg_apply_list(&p[0], C.int64_t(len(p)),
-		C.double(factor), C.double(lower), C.double(upper), &m[0]))
-	runtime.KeepAlive(tensors)
+	err = m.failed("setting a gradient", C.gtg_set_grad(p[0], p[1], &m[0]))
+	runtime.KeepAlive(tensor)
+	runtime.KeepAlive(grad)
 	return err
 }
 
