@@ -17,6 +17,7 @@ import (
 
 	"github.com/seed-140d0f39/gtg/adapters/prom"
 	"github.com/seed-140d0f39/gtg/adapters/runlog"
+	"github.com/seed-140d0f39/gtg/clip"
 	"github.com/seed-140d0f39/gtg/internal/delivery"
 	"github.com/seed-140d0f39/gtg/internal/torch"
 	"github.com/seed-140d0f39/gtg/monitor"
@@ -42,12 +43,14 @@ type Guard struct {
 
 	mu         sync.Mutex // the fields below
 	optimizer  *torch.Optimizer
+	grads      *torch.Grads
 	attachment *torch.Attachment
 	run        *monitor.Run
 	monitor    *monitor.Monitor // nil before the first step
 	params     params
-	step       monitor.Step  // the record, used again at every step
-	norms      []float64     // what the policy sees of the parameters
+	step       monitor.Step // the record, used again at every step
+	clipper    clipper
+	curvature  *curvature    // nil when it is not measured
 	skipped    int           // steps in a row
 	counted    time.Duration // of this step, in its record
 	tail       time.Duration // of the last step, not in its record
@@ -98,7 +101,7 @@ func attach(opt *nn.Optimizer, opts []Option) (g *Guard, err error) {
 	if err != nil {
 		return nil, err
 	}
-	g = &Guard{options: o, optimizer: optimizer, started: time.Now(), done: make(chan struct{})}
+	g = &Guard{options: o, optimizer: optimizer, grads: optimizer.Grads(), started: time.Now(), done: make(chan struct{})}
 	hyper, err := optimizer.Describe()
 	if err != nil {
 		return nil, err
@@ -113,10 +116,18 @@ func attach(opt *nn.Optimizer, opts []Option) (g *Guard, err error) {
 		return nil, err
 	}
 	undo = append(undo, g.attachment.Detach)
+	if err := g.fit(); err != nil {
+		return nil, err
+	}
 	if o.state != nil {
 		if err := g.checkState(o.state); err != nil {
 			return nil, err
 		}
+	}
+	if o.curvature != nil {
+		o.curvature.sameData, o.curvature.recurrent = o.sameData, o.recurrent
+		g.curvature = newCurvature(o.curvature, optimizer, hyper, g.run)
+		g.attachment.OnBackward(g.measureCurvature)
 	}
 	if o.name == "" {
 		g.run.Name = defaultName(runs.Load() + 1)
@@ -130,6 +141,22 @@ func attach(opt *nn.Optimizer, opts []Option) (g *Guard, err error) {
 	}
 	runs.Add(1)
 	return g, nil
+}
+
+// fit has the policy look at the parameters before the first step, so that one
+// that cannot serve them is refused here.
+func (g *Guard) fit() error {
+	g.clipper.policy = g.options.policy
+	all, err := g.optimizer.Params()
+	if err != nil {
+		return err
+	}
+	described := make([]clip.Param, len(all))
+	for i, p := range all {
+		described[i] = describeParam(p)
+	}
+	_, err = clip.Bind(g.options.policy, described)
+	return err
 }
 
 // openSinks makes the sinks that need a file or a registry.
@@ -212,7 +239,14 @@ func (g *Guard) Reattach(opt *nn.Optimizer) error {
 		return fmt.Errorf("gtg: %w", err)
 	}
 	g.attachment.Detach()
-	g.optimizer, g.attachment = optimizer, attachment
+	g.optimizer, g.attachment, g.grads = optimizer, attachment, optimizer.Grads()
+	if c := g.curvature; c != nil {
+		c.close()
+		c.attach(optimizer)
+		if !c.off && !c.secant.on {
+			attachment.OnBackward(g.measureCurvature)
+		}
+	}
 	return nil
 }
 
@@ -300,6 +334,10 @@ func (g *Guard) detach() *monitor.End {
 // off ends the watching.
 func (g *Guard) off() {
 	g.attachment.Detach()
+	if g.curvature != nil {
+		g.curvature.off = true
+		g.curvature.close()
+	}
 	if g.fenced {
 		g.fenced = false
 		fence.down()

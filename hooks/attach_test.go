@@ -95,7 +95,7 @@ func TestRecordOfAStep(t *testing.T) {
 	require.Equal(t, []int64{0, 0}, s.ZeroGrads)
 	require.Equal(t, monitor.Known(0), s.NonFinite)
 	require.Equal(t, monitor.ActionStep, s.Action)
-	require.Equal(t, monitor.Clip{Policy: "outlier", Factor: monitor.Known(1)}, s.Clip)
+	require.Equal(t, monitor.Clip{Policy: "outlier", Factor: monitor.Known(1), NormAfter: s.GradNorm}, s.Clip)
 	require.Positive(t, s.GTGSeconds.Or(0))
 	require.Equal(t, monitor.Known(0.05), w.steps[1].LR)
 
@@ -222,7 +222,7 @@ func TestSkippingIsBounded(t *testing.T) {
 		}
 		var skips *hooks.SkipError
 		require.ErrorAs(t, g.Err(), &skips)
-		require.Equal(t, hooks.SkipError{Step: 3, Skipped: 3, Param: "weight", Then: then}, *skips)
+		require.Equal(t, hooks.SkipError{Step: 3, Skipped: 3, Param: "weight", NaN: 5, Then: then}, *skips)
 		require.NoError(t, g.Close())
 		if then == hooks.StopRun {
 			require.Equal(t, before, snapshot(vs))
@@ -377,18 +377,19 @@ func TestHeapPerStepDoesNotGrowWithParameters(t *testing.T) {
 		opt := build(t, nn.DefaultSGDConfig(), vs, 0)
 		g := attach(t, opt)
 		require.NoError(t, opt.BackwardStep(h.MustMean(gotch.Float, false)))
-		const steps = 400
-		var before, after runtime.MemStats
-		for range 50 {
-			require.NoError(t, opt.Step())
+		const steps = 200
+		least := uint64(math.MaxUint64)
+		for range 5 { // on a busy machine the sinks' pool of records may grow in one of them
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			for range steps {
+				require.NoError(t, opt.Step())
+			}
+			runtime.ReadMemStats(&after)
+			least = min(least, (after.TotalAlloc-before.TotalAlloc)/steps)
 		}
-		runtime.ReadMemStats(&before)
-		for range steps {
-			require.NoError(t, opt.Step())
-		}
-		runtime.ReadMemStats(&after)
 		require.NoError(t, g.Close())
-		return (after.TotalAlloc - before.TotalAlloc) / steps
+		return least
 	}
 	few, many := perStep(5), perStep(250)
 	require.Less(t, many, few+256, "bytes a step with 10 and with 500 parameters: %d, %d", few, many)

@@ -105,3 +105,12 @@ func snapshot(vs *nn.VarStore) map[string][]uint64 {
 }
 
 func times(x *ts.Tensor, f float64) *ts.Tensor { return x.MustMulScalar(ts.FloatScalar(f), true) }
+
+// noGrad runs f without gradients. gotch switches them off for one thread of the
+// operating system, and a goroutine that moves in between leaves a thread behind that
+// cannot train.
+func noGrad(f func()) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	ts.NoGrad(f)
+}

@@ -3,6 +3,7 @@ package hooks
 import (
 	"errors"
 	"fmt"
+	"path"
 	"reflect"
 	"time"
 
@@ -32,10 +33,14 @@ type options struct {
 	promOpts   []prom.Option
 	runLog     string
 	runLogOpts []runlog.Option
+	nonFinite  NonFinite
 	maxSkips   int
 	afterSkips SkipLimit
 	lockThread bool
 	fence      bool
+	curvature  *curvatureOptions
+	sameData   bool
+	recurrent  []string
 	deadline   time.Duration
 	state      []byte
 
@@ -52,6 +57,7 @@ const DefaultCloseDeadline = 5 * time.Second
 func newOptions(opts []Option) (*options, error) {
 	o := &options{
 		policy:     clip.Outlier(),
+		recurrent:  DefaultRecurrent,
 		detectors:  monitor.Detectors,
 		maxSkips:   DefaultMaxSkips,
 		lockThread: true,
@@ -172,9 +178,20 @@ func WithSink(name string, sink monitor.Sink) Option {
 	}
 }
 
-// WithMaxSkips bounds skipping: when n steps in a row had to be skipped because
-// their gradients were not finite, [Guard.Err] is set and then says what
-// happens with further ones. The default is [DefaultMaxSkips] and [StopRun].
+// WithNonFinite chooses what becomes of a step whose gradients hold a NaN or an
+// infinity, whatever the clipping policy. The default is [SkipStep].
+func WithNonFinite(then NonFinite) Option {
+	return func(o *options) {
+		if !then.valid() {
+			o.refuse("WithNonFinite(%d): the choices are SkipStep, ZeroParams, ZeroElements and FailStep", then)
+		}
+		o.nonFinite = then
+	}
+}
+
+// WithMaxSkips bounds how often in a row steps are skipped or mended because
+// their gradients were not finite: at the nth, [Guard.Err] is set, and then says
+// what happens with further ones. The default is [DefaultMaxSkips] and [StopRun].
 func WithMaxSkips(n int, then SkipLimit) Option {
 	return func(o *options) {
 		if n < 1 {
@@ -185,6 +202,71 @@ func WithMaxSkips(n int, then SkipLimit) Option {
 		}
 		o.maxSkips, o.afterSkips = n, then
 	}
+}
+
+// WithCurvature measures gᵀHg from the program's own loss, with the Hessian H:
+// the curvature along the gradient, which tells whether the learning rate is too
+// long a step (Goodfellow, Bengio and Courville, Deep Learning, section 8.2.1), and,
+// when the gradient has become insignificant, both ends of H's spectrum (sections
+// 8.2.2 and 8.2.3). share is the share of the training time that it may cost, such
+// as [DefaultCurvatureShare]; a measurement takes the time of a few backward
+// passes and, while it lasts, the memory of another graph. What is trained stays,
+// bit for bit, what it would have been.
+//
+// Steps whose gradient is the sum of several backward passes are not measured. A
+// loss that cannot be differentiated twice is said once, and the run goes on
+// without.
+func WithCurvature(share float64) Option {
+	return func(o *options) {
+		if !(share > 0 && share < 1) {
+			o.refuse("WithCurvature(%v): a share of the training time is between 0 and 1, as in WithCurvature(0.03)", share)
+		}
+		o.curvature = &curvatureOptions{share: share}
+	}
+}
+
+// WithCurvatureEvery is [WithCurvature] at a fixed interval of steps, whatever it
+// costs.
+func WithCurvatureEvery(steps int64) Option {
+	return func(o *options) {
+		if steps < 1 {
+			o.refuse("WithCurvatureEvery(%d): the interval is at least 1 step", steps)
+		}
+		o.curvature = &curvatureOptions{every: steps}
+	}
+}
+
+// WithSameData says that every step has the same data, as in full-batch training.
+// Then the change of the loss that the curvature predicts is compared with the one
+// that comes, and where a loss cannot be differentiated twice, the curvature of plain
+// gradient descent is taken from successive gradients.
+func WithSameData() Option {
+	return func(o *options) { o.sameData = true }
+}
+
+// WithRecurrent names the recurrent weights whose spectral radius is measured
+// beside the curvature, by patterns as of [path.Match]: of a radius above 1 what is
+// carried through time explodes, below 1 it vanishes (Goodfellow, Bengio and
+// Courville, Deep Learning, section 8.2.5). They are square, or three squares (a GRU)
+// or four (an LSTM) one above the other. The default is [DefaultRecurrent].
+func WithRecurrent(patterns ...string) Option {
+	return func(o *options) {
+		for _, p := range patterns {
+			if _, err := path.Match(p, ""); err != nil {
+				o.refuse("WithRecurrent(%q): %w", p, err)
+			}
+		}
+		o.recurrent = patterns
+	}
+}
+
+// curvatureOptions say how often the curvature is measured.
+type curvatureOptions struct {
+	share    float64
+	every    int64
+	sameData bool
+	// Patterns of the names of recurrent weights.
+	recurrent []string
 }
 
 // WithoutThreadLock leaves the calling goroutine free to move between operating

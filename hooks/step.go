@@ -43,14 +43,21 @@ func (g *Guard) onStep(r *torch.Report) (run bool) {
 		return true
 	}
 	gradient := g.measured(r)
-	decision := g.decide(gradient)
 	s.Action = monitor.ActionStep
-	if gradient.NonFinite > 0 {
-		s.Action = g.skip(r)
-	} else {
+	if gradient.NonFinite == 0 {
 		g.skipped = 0
+	} else {
+		s.Action = g.nonfinite(r.Stats, &gradient)
 	}
-	s.Record(g.options.policy.Name(), decision)
+	if c := g.curvature; c != nil {
+		if c.begin(g); c.measured && r.Backwards == 1 {
+			gradient.GTHG = c.record.GTHG.Or(math.NaN())
+		}
+	}
+	g.clip(gradient)
+	if g.curvature != nil {
+		g.curvature.finish(g, r.Backwards)
+	}
 	g.deliver(start, time.Duration(r.Nanoseconds))
 	return s.Action == monitor.ActionStep
 }
@@ -91,6 +98,9 @@ func (g *Guard) bind() error {
 		g.begin(all)
 	}
 	g.params.bind(g.run.Params, all)
+	if err := g.clipper.bind(clipParams(g.run.Params, &g.params, all)); err != nil {
+		g.complain("gradients are not clipped", err)
+	}
 	return nil
 }
 
@@ -102,37 +112,35 @@ func (g *Guard) begin(all []torch.Param) {
 	n := len(all)
 	g.step.ParamGradNorms = make([]monitor.Number, n)
 	g.step.ZeroGrads = make([]int64, n)
-	g.norms = make([]float64, n)
 	g.monitor = monitor.New(g.run, g.options.detectors(g.run)...)
 	g.restore(saved)
+	if g.curvature != nil {
+		g.curvature.radii.bind(g.run.Params)
+	}
 	g.hub.Start(g.run)
 }
 
 // measured turns the report into the step's record and into what the policy sees.
 func (g *Guard) measured(r *torch.Report) clip.Gradient {
 	s := &g.step
-	gradient := clip.Gradient{Step: s.Step, ParamNorms: g.norms}
-	var total totalNorm
-	take := func(stat *torch.Stat) {
-		total.add(stat.Norm)
-		gradient.Max = max(gradient.Max, stat.Max)
-		gradient.NonFinite += stat.NonFinite
-	}
+	gradient := clip.Gradient{Step: s.Step, LR: r.LR, GTHG: math.NaN()}
+	g.clipper.see(r.Stats, &gradient)
+	bad := s.NonFiniteParams[:0]
 	for i, place := range g.params.index {
 		if place < 0 || !r.Stats[place].Defined() {
-			s.ParamGradNorms[i], s.ZeroGrads[i], g.norms[i] = monitor.Number{}, -1, -1
+			s.ParamGradNorms[i], s.ZeroGrads[i] = monitor.Number{}, -1
 			continue
 		}
 		stat := &r.Stats[place]
-		s.ParamGradNorms[i], s.ZeroGrads[i], g.norms[i] = monitor.Known(stat.Norm), stat.Zeros, stat.Norm
-		take(stat)
-	}
-	for _, place := range g.params.extra {
-		if stat := &r.Stats[place]; stat.Defined() {
-			take(stat)
+		s.ParamGradNorms[i], s.ZeroGrads[i] = monitor.Known(stat.Norm), stat.Zeros
+		if stat.NonFinite > 0 {
+			bad = append(bad, monitor.NonFiniteParam{Param: i, NaN: stat.NaN, PosInf: stat.PosInf, NegInf: stat.NegInf})
 		}
 	}
-	gradient.Norm = total.norm()
+	s.NonFiniteParams, s.Zeroed = bad, 0
+	if len(bad) == 0 {
+		s.NonFiniteParams = nil
+	}
 	s.GradNorm = monitor.Known(gradient.Norm)
 	s.NonFinite = monitor.Known(float64(gradient.NonFinite))
 	s.Loss, s.LR = monitor.Number{}, monitor.Number{}
@@ -145,48 +153,11 @@ func (g *Guard) measured(r *torch.Report) clip.Gradient {
 	return gradient
 }
 
-// decide asks the policy and does what it says. A decision that makes no sense
-// is not carried out, and recorded as not taken.
-func (g *Guard) decide(gradient clip.Gradient) clip.Decision {
-	d := g.options.policy.Decide(gradient)
-	kept := clip.Keep()
-	kept.Threshold = d.Threshold
-	if gradient.NonFinite > 0 || !d.Changes() {
-		return kept
-	}
-	if !(d.Factor >= 0 && d.Factor <= 1) || math.IsNaN(d.Lower) || math.IsNaN(d.Upper) {
-		g.complain("gradients are left alone", fmt.Errorf("clipping policy %s wants factor %v and bounds %v to %v; a factor is from 0 to 1",
-			g.options.policy.Name(), d.Factor, d.Lower, d.Upper))
-		return kept
-	}
-	if err := g.attachment.Apply(d.Factor, d.Lower, d.Upper); err != nil {
+// clip has the policy decide and carries that out.
+func (g *Guard) clip(gradient clip.Gradient) {
+	if err := g.clipper.clip(g.grads, gradient, len(g.run.Params), &g.step.Clip); err != nil {
 		g.complain(fmt.Sprintf("clipping at step %d failed; gradients may be clipped in part", gradient.Step), err)
-		return kept
 	}
-	return d
-}
-
-// skip decides what becomes of a step whose gradients are not finite.
-func (g *Guard) skip(r *torch.Report) monitor.Action {
-	g.skipped++
-	if g.skipped >= g.options.maxSkips && g.Err() == nil {
-		e := &SkipError{Step: g.step.Step, Skipped: g.skipped, Then: g.options.afterSkips}
-		for i, place := range g.params.index {
-			if place >= 0 && r.Stats[place].NonFinite > 0 {
-				e.Param = g.run.Params[i].Name
-				break
-			}
-		}
-		g.advise(e)
-	}
-	switch {
-	case g.options.afterSkips == StepAnyway && g.skipped > g.options.maxSkips:
-		return monitor.ActionStep
-	case g.options.afterSkips == StopRun && g.skipped >= g.options.maxSkips:
-		g.stopped = true
-		return monitor.ActionStop
-	}
-	return monitor.ActionSkip
 }
 
 // unmeasured is a step that gtg could not look at: it is done, and its record

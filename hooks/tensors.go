@@ -39,20 +39,23 @@ func Norms(tensors []*ts.Tensor) (GradNorms, error) {
 		return GradNorms{}, fmt.Errorf("gtg: norms of %d tensors: %w", len(tensors), err)
 	}
 	n := GradNorms{Each: make([]float64, len(stats))}
-	var total totalNorm
 	for i := range stats {
 		s := &stats[i]
 		if !s.Defined() {
-			n.Each[i] = math.NaN()
+			n.Each[i] = -1
 			continue
 		}
 		n.Each[i] = s.Norm
 		n.Max = max(n.Max, s.Max)
 		n.NonFinite += s.NonFinite
 		n.Zeros += s.Zeros
-		total.add(s.Norm)
 	}
-	n.Total = total.norm()
+	n.Total = clip.TotalNorm(2, n.Each...)
+	for i := range stats {
+		if !stats[i].Defined() {
+			n.Each[i] = math.NaN()
+		}
+	}
 	return n, nil
 }
 
@@ -60,7 +63,7 @@ func Norms(tensors []*ts.Tensor) (GradNorms, error) {
 // factor, so that their total L2 norm is at most max, and returns the total
 // norm from before (Goodfellow, Bengio and Courville, Deep Learning, equation
 // 10.48). Gradients within max are not written to. max is above 0; +Inf only
-// measures.
+// measures. [NewClipper] is for every other policy.
 //
 // When a gradient is not finite, nothing is changed and the error is
 // [ErrNonFinite], beside the total norm: skip the step.
@@ -78,51 +81,13 @@ func ClipGradNorm(tensors []*ts.Tensor, max float64) (float64, error) {
 	}
 	d := policy.Decide(clip.Gradient{Norm: n.Total, Max: n.Max})
 	if d.Changes() {
-		if err := torch.Apply(tensors, d.Factor, 0, 0); err != nil {
+		grads, err := torch.NewGrads(tensors)
+		if err == nil {
+			err = grads.Apply(d.Factor, 0, 0)
+		}
+		if err != nil {
 			return n.Total, fmt.Errorf("gtg: %w", err)
 		}
 	}
 	return n.Total, nil
-}
-
-// totalNorm combines the norms of parts into the norm of the whole, also where
-// the squares leave float64's range.
-type totalNorm struct {
-	squares, largest float64
-	nan              bool
-	inf              bool
-	scaled           float64 // sum of squares in units of largest
-}
-
-func (t *totalNorm) add(norm float64) {
-	switch {
-	case math.IsNaN(norm):
-		t.nan = true
-	case math.IsInf(norm, 0):
-		t.inf = true
-	case norm > 0:
-		t.squares += norm * norm
-		if norm > t.largest {
-			q := t.largest / norm
-			t.scaled = 1 + t.scaled*q*q
-			t.largest = norm
-		} else {
-			q := norm / t.largest
-			t.scaled += q * q
-		}
-	}
-}
-
-func (t *totalNorm) norm() float64 {
-	switch {
-	case t.nan:
-		return math.NaN()
-	case t.inf:
-		return math.Inf(1)
-	case t.largest == 0:
-		return 0
-	case math.IsInf(t.squares, 0) || t.squares < 1e-290:
-		return t.largest * math.Sqrt(t.scaled)
-	}
-	return math.Sqrt(t.squares)
 }
