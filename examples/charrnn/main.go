@@ -113,9 +113,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	t := &trainer{model: m, opt: opt, lr: c.lr, text: text, steps: c.steps, out: stderr}
 	var guard *hooks.Guard
 	if c.Attach {
-		options, closeServer, err := c.Options(stdout, map[string]any{"steps": c.steps, "hidden": c.hidden, "window": c.window, "batch": c.batch, "seed": c.Seed})
-		if err != nil {
-			return err
+		options, closeServer, failed := c.Options(stdout, map[string]any{"steps": c.steps, "hidden": c.hidden, "window": c.window, "batch": c.batch, "seed": c.Seed})
+		if failed != nil {
+			return failed
 		}
 		defer func() { err = errors.Join(err, closeServer()) }()
 		t.sink = new(console.Sink)

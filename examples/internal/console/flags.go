@@ -12,18 +12,20 @@ import (
 
 // Flags are the flags that all examples have.
 type Flags struct {
-	Attach  bool
-	Clip    string
-	Output  string
-	Metrics string
-	Seed    int64
-	Threads int
+	Attach    bool
+	Clip      string
+	Curvature float64
+	Output    string
+	Metrics   string
+	Seed      int64
+	Threads   int
 }
 
 // Register adds the flags to the set; output is the default path of the run log.
 func (f *Flags) Register(set *flag.FlagSet, output string) {
 	set.BoolVar(&f.Attach, "attach", true, "attach gtg; false runs the same loop without it")
 	set.StringVar(&f.Clip, "clip", "outlier", "clipping: outlier, none, norm=`MAX` or value=MAX")
+	set.Float64Var(&f.Curvature, "curvature", 0, "`share` of the time for measuring the curvature, e.g. 0.03; 0 for none")
 	set.StringVar(&f.Output, "output", output, "`file` of the run log, overwritten; empty for none")
 	set.StringVar(&f.Metrics, "metrics", "127.0.0.1:0", "`address` on which /metrics is served, port 0 for a free one; empty for none")
 	set.Int64Var(&f.Seed, "seed", 1, "seed of all random numbers")

@@ -28,6 +28,9 @@ func (f *Flags) Options(out io.Writer, config map[string]any) ([]hooks.Option, f
 		hooks.WithGCFence(),
 		hooks.WithLogger(zap.NewNop()), // the progress bar shows the events
 	}
+	if f.Curvature != 0 {
+		options = append(options, hooks.WithCurvature(f.Curvature))
+	}
 	if f.Output != "" {
 		options = append(options, hooks.WithRunLog(f.Output, runlog.Overwrite()))
 		fmt.Fprintf(out, "run log: %s\n", f.Output)
