@@ -1,7 +1,7 @@
 # What builds and tests without cgo and without libtorch.
-PURE = ./clip/... ./monitor/... ./adapters/... ./internal/delivery/... ./internal/setup/... ./cmd/...
+PURE = ./clip/... ./monitor/... ./adapters/... ./internal/delivery/... ./internal/spectrum/... ./internal/setup/... ./cmd/...
 
-.PHONY: help setup demo test pure race bench lint fuzz clean
+.PHONY: help setup demo test pure race bench golden lint fuzz clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,8 +22,12 @@ pure: ## Test, without cgo, what needs no libtorch
 race: setup ## Run all tests under the race detector
 	go test -race -short -timeout 25m ./...
 
-bench: setup ## Run the benchmarks: what a step of gtg costs, among others
+bench: setup ## Run the benchmarks: clipping beside others, what a step of gtg costs, ...
+	go run -tags gtg_bench ./internal/clipbench
 	go test -run '^$$' -bench . -benchmem -timeout 30m ./...
+
+golden: ## Write the golden files anew, with Debian's python3-torch
+	@scripts/golden.sh
 
 lint: setup ## Check formatting, go vet and staticcheck
 	@scripts/lint.sh

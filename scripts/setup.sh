@@ -17,26 +17,6 @@ has_libtorch() {
 	return 1
 }
 
-install() {
-	command="apt-get install -y --no-install-recommends $*"
-	command -v apt-get >/dev/null ||
-		fail "missing here: $* (Debian's names), and there is no apt-get to install them with;" \
-			"install a C++ compiler and libtorch, and set GOTCH_LIBTORCH to libtorch's folder"
-	if [ "$(id -u)" = 0 ]; then
-		as_root=
-	elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-		as_root="sudo -n"
-	else
-		fail "missing here: $*; installing them takes root, and sudo is not there or asks for a password. As root: apt-get update && $command"
-	fi
-	echo "Installing $*" >&2
-	# shellcheck disable=SC2086 # as_root and command are lists of words
-	{
-		$as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
-		$as_root env DEBIAN_FRONTEND=noninteractive $command -q
-	} >&2 || fail "the packages could not be installed. Run: apt-get update && $command"
-}
-
 command -v go >/dev/null ||
 	fail "the go command is not on PATH; install Go (https://go.dev/dl) and add its bin folder to PATH"
 
@@ -44,7 +24,7 @@ packages=
 command -v "$(go env CXX | cut -d' ' -f1)" >/dev/null || packages="$packages g++"
 has_libtorch || packages="$packages libtorch-dev libopenblas0-pthread"
 # shellcheck disable=SC2086 # a list of words
-[ -z "$packages" ] || install $packages
+[ -z "$packages" ] || scripts/install.sh $packages
 
 # A go.work whose fitted copy is gone must not be in the way of making another.
 GOWORK=off CGO_ENABLED=0 go build -buildvcs=false -o bin/gtg ./cmd/gtg
