@@ -29,7 +29,7 @@ func TestAttachRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "nil")
 	_, err = hooks.Attach(&nn.Optimizer{})
 	require.ErrorContains(t, err, "Build")
-	_, err = hooks.Attach(build(t, nn.DefaultSGDConfig(), nn.NewVarStore(gotch.CPU), 0.1))
+	_, err = hooks.Attach(build(t, nn.DefaultSGDConfig(), store(), 0.1))
 	require.ErrorContains(t, err, "no parameters")
 
 	for value, option := range map[string]hooks.Option{
@@ -364,7 +364,7 @@ func TestStateGoesOn(t *testing.T) {
 func TestHeapPerStepDoesNotGrowWithParameters(t *testing.T) {
 	perStep := func(layers int) uint64 {
 		seed(t, 1)
-		vs := nn.NewVarStore(gotch.CPU)
+		vs := store()
 		var all []*nn.Linear
 		for range layers {
 			all = append(all, nn.NewLinear(vs.Root(), 2, 2, nn.DefaultLinearConfig()))

@@ -22,7 +22,7 @@ import (
 // options and with everything switched on.
 func BenchmarkOverhead(b *testing.B) {
 	const layers, width = 500, 32
-	vs := nn.NewVarStore(gotch.CPU)
+	vs := store()
 	var all []*nn.Linear
 	for range layers {
 		all = append(all, nn.NewLinear(vs.Root(), width, width, nn.DefaultLinearConfig()))

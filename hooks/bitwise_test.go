@@ -75,7 +75,7 @@ func TestHealthyRunIsLeftAlone(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%s", model, optimizer), func(t *testing.T) {
 				train := func(options ...hooks.Option) map[string][]uint64 {
 					seed(t, 5)
-					vs := nn.NewVarStore(gotch.CPU)
+					vs := store()
 					loss := make(vs)
 					opt := build(t, config, vs, 2e-3)
 					if options != nil {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/sugarme/gotch"
 	"github.com/sugarme/gotch/nn"
 	"github.com/sugarme/gotch/ts"
 
@@ -60,7 +59,7 @@ func BenchmarkCurvature(b *testing.B) {
 	for _, model := range names(benchModels) {
 		b.Run(model, func(b *testing.B) {
 			seed(b, 1)
-			vs := nn.NewVarStore(gotch.CPU)
+			vs := store()
 			loss := benchModels[model](vs)
 			opt := build(b, nn.DefaultSGDConfig(), vs, 1e-3)
 			step := func() time.Duration {

@@ -19,7 +19,7 @@ import (
 // quadratic is the loss ½xᵀdiag(d)x in float64 and its parameter x.
 func quadratic(t testing.TB, d, start []float64) (*nn.VarStore, *ts.Tensor, func() *ts.Tensor) {
 	t.Helper()
-	vs := nn.NewVarStore(gotch.CPU)
+	vs := store()
 	n := []int64{int64(len(start))}
 	x := variable(t, vs, "x", tensorOf(t, gotch.Double, n, start))
 	scale := tensorOf(t, gotch.Double, n, d)
@@ -80,7 +80,7 @@ func TestCurvatureChangesNothing(t *testing.T) {
 	for _, model := range names(models) {
 		train := func(options ...hooks.Option) map[string][]uint64 {
 			seed(t, 9)
-			vs := nn.NewVarStore(gotch.CPU)
+			vs := store()
 			loss := models[model](vs)
 			opt := build(t, nn.DefaultAdamConfig(), vs, 1e-3)
 			if options != nil {
@@ -183,7 +183,7 @@ func TestCurvatureOfSeveralBackwardPassesIsNotMeasured(t *testing.T) {
 // batch gradient descent goes on by the secant.
 func TestSecantWhereThereIsNoSecondDerivative(t *testing.T) {
 	run := func(options ...hooks.Option) *witness {
-		vs := nn.NewVarStore(gotch.CPU)
+		vs := store()
 		x := variable(t, vs, "x", tensorOf(t, gotch.Double, []int64{1, 1, 2, 2}, []float64{0.1, 0.2, 0.3, 0.5}))
 		opt := build(t, nn.DefaultSGDConfig(), vs, 0.01)
 		w := &witness{}
@@ -239,7 +239,7 @@ func TestCurvatureOptionsAreChecked(t *testing.T) {
 // The share of the time that was really spent is what was asked for, at most.
 func TestCurvatureKeepsItsBudget(t *testing.T) {
 	seed(t, 3)
-	vs := nn.NewVarStore(gotch.CPU)
+	vs := store()
 	loss := models["linear"](vs)
 	opt := build(t, nn.DefaultAdamConfig(), vs, 1e-3)
 	w := &witness{}
@@ -312,7 +312,7 @@ func TestPreconditionedRhoInClosedForm(t *testing.T) {
 
 func TestSpectralRadiiOfRecurrentWeights(t *testing.T) {
 	seed(t, 2)
-	vs := nn.NewVarStore(gotch.CPU)
+	vs := store()
 	loss := models["lstm"](vs)
 	w := variable(t, vs, "own", tensorOf(t, gotch.Float, []int64{2, 2}, []float64{0, -2, 0.5, 0})) // radius 1
 	opt := build(t, nn.DefaultSGDConfig(), vs, 1e-3)

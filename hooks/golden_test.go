@@ -158,7 +158,7 @@ func TestTrainingAgreesWithPyTorch(t *testing.T) {
 	for _, c := range readGolden(t).Trainings {
 		t.Run(c.DType+"/"+c.Optimizer+"/"+c.Clip, func(t *testing.T) {
 			dtype := dtypes[c.DType]
-			vs := nn.NewVarStore(gotch.CPU)
+			vs := store()
 			var params []*ts.Tensor
 			for i, shape := range shapes {
 				params = append(params, variable(t, vs, fmt.Sprintf("p%d", i), tensorOf(t, dtype, shape, c.Start[i])))

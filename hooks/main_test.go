@@ -82,7 +82,7 @@ func seed(t testing.TB, n int64) {
 func regression(t testing.TB) (*nn.VarStore, func() *ts.Tensor) {
 	t.Helper()
 	seed(t, 11)
-	vs := nn.NewVarStore(gotch.CPU)
+	vs := store()
 	layer := nn.NewLinear(vs.Root(), 4, 1, nn.DefaultLinearConfig())
 	x := ts.MustRandn([]int64{32, 4}, gotch.Float, gotch.CPU)
 	return vs, func() *ts.Tensor {
@@ -106,9 +106,16 @@ func snapshot(vs *nn.VarStore) map[string][]uint64 {
 
 func times(x *ts.Tensor, f float64) *ts.Tensor { return x.MustMulScalar(ts.FloatScalar(f), true) }
 
-// noGrad runs f without gradients. gotch switches them off for one thread of the
-// operating system, and a goroutine that moves in between leaves a thread behind that
-// cannot train.
+// store is a new VarStore, and keeps the test to one thread of the operating system,
+// which ends with it: to set a layer's weights gotch switches gradients off and on for
+// one thread, and a goroutine that moves in between leaves a thread behind that cannot
+// train.
+func store() *nn.VarStore {
+	runtime.LockOSThread()
+	return nn.NewVarStore(gotch.CPU)
+}
+
+// noGrad runs f without gradients, on one thread (see store).
 func noGrad(f func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -20,7 +20,7 @@ var nan, inf = math.NaN(), math.Inf(1)
 // an optimizer with learning rate 1, and a step with gradients of choice.
 func twoParams(t *testing.T) (opt *nn.Optimizer, values func() []float64, step func(a []float64, b float64)) {
 	t.Helper()
-	vs := nn.NewVarStore(gotch.CPU)
+	vs := store()
 	a := variable(t, vs, "a", tensorOf(t, gotch.Double, []int64{3}, []float64{0, 0, 0}))
 	b := variable(t, vs, "b", tensorOf(t, gotch.Double, []int64{1}, []float64{0}))
 	opt = build(t, nn.DefaultSGDConfig(), vs, 1)

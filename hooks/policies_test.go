@@ -61,7 +61,7 @@ func TestTheRecordIsWhatHappened(t *testing.T) {
 		for _, policy := range names(policies) {
 			t.Run(model+"/"+policy, func(t *testing.T) {
 				seed(t, 5)
-				vs := nn.NewVarStore(gotch.CPU)
+				vs := store()
 				loss := models[model](vs)
 				opt := build(t, nn.DefaultSGDConfig(), vs, 0.1)
 				w := &witness{}
@@ -113,7 +113,7 @@ func TestEveryPolicyGoesOnBitForBit(t *testing.T) {
 		t.Run(policy, func(t *testing.T) {
 			train := func(cuts ...int) map[string][]uint64 {
 				seed(t, 6)
-				vs := nn.NewVarStore(gotch.CPU)
+				vs := store()
 				loss := models["linear"](vs)
 				opt := build(t, nn.DefaultSGDConfig(), vs, 0.1)
 				g := attach(t, opt, hooks.WithClip(policies[policy]()))
@@ -146,7 +146,7 @@ func TestEveryPolicyGoesOnBitForBit(t *testing.T) {
 // untouched; the output layer is left alone.
 func TestAGCBoundsEveryUnit(t *testing.T) {
 	seed(t, 8)
-	vs := nn.NewVarStore(gotch.CPU)
+	vs := store()
 	a := nn.NewConv2D(vs.Root().Sub("conv"), 2, 5, 3, nn.DefaultConv2DConfig())
 	b := nn.NewLinear(vs.Root().Sub("out"), 5*4*4, 3, nn.DefaultLinearConfig())
 	x, y := batch([]int64{6, 2, 6, 6}, 3)

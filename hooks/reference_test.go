@@ -284,7 +284,7 @@ func TestOptaxApplyIfFinite(t *testing.T) {
 // scalar is one parameter x that starts at 1.
 func scalar(t testing.TB) (*nn.VarStore, *ts.Tensor) {
 	t.Helper()
-	vs := nn.NewVarStore(gotch.CPU)
+	vs := store()
 	return vs, variable(t, vs, "x", tensorOf(t, gotch.Float, []int64{1}, []float64{1}))
 }
 
@@ -380,7 +380,7 @@ func TestOrderAndThreadsDoNotChangeABit(t *testing.T) {
 	for trial := range 6 {
 		require.NoError(t, torch.SetThreads(1+trial%3))
 		seed(t, 7)
-		vs := nn.NewVarStore(gotch.CPU)
+		vs := store()
 		var params []*ts.Tensor
 		for i := range 12 {
 			params = append(params, variable(t, vs, fmt.Sprintf("p%d", i), ts.MustRandn([]int64{3000 + 7*int64(i)}, gotch.Float, gotch.CPU)))

@@ -1,4 +1,4 @@
-// The C face of vectors.cpp and curvature.cpp: vectors in the space of the parameters, and
+// The C face of vectors.hpp and curvature.hpp: vectors in the space of the parameters, and
 // gradients with their graph.
 #ifndef GTG_CURVATURE_H
 #define GTG_CURVATURE_H

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/sugarme/gotch"
 	"github.com/sugarme/gotch/nn"
 	"github.com/sugarme/gotch/ts"
 )
@@ -51,7 +50,7 @@ func BenchmarkMeasuredStep(b *testing.B) {
 	defer runtime.UnlockOSThread()
 	for name, build := range benchmarked {
 		b.Run(name, func(b *testing.B) {
-			vs := nn.NewVarStore(gotch.CPU)
+			vs := store()
 			loss := build(vs)
 			opt := sgd(b, vs, 1e-3)
 			a := attach(b, opt, func(*Report) bool { return true })

@@ -134,7 +134,7 @@ func TestMeasuringChangesNothing(t *testing.T) {
 					defer runtime.UnlockOSThread()
 					train := func(measured bool) (out [][]byte) {
 						require.NoError(t, Seed(5))
-						vs := nn.NewVarStore(gotch.CPU)
+						vs := store()
 						loss := make(vs)
 						opt, err := config.Build(vs, 0.02)
 						require.NoError(t, err)
@@ -306,7 +306,7 @@ func TestMeasuringKeepsNoMemory(t *testing.T) {
 	if testing.Short() {
 		steps = 1000
 	}
-	vs := nn.NewVarStore(gotch.CPU)
+	vs := store()
 	a := nn.NewLinear(vs.Root().Sub("a"), 128, 128, nn.DefaultLinearConfig())
 	x := ts.MustRandn([]int64{4, 128}, gotch.Float, gotch.CPU)
 	opt := sgd(t, vs, 1e-3)

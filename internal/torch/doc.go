@@ -15,7 +15,7 @@ package torch
 // The libtorch that this is built against is not named here: "gtg setup" finds
 // it and writes zlibtorch.go with its include and library paths.
 
-// #cgo CXXFLAGS: -std=c++17 -O3 -Wall -Wno-unknown-pragmas -Wno-sign-compare
+// #cgo CXXFLAGS: -std=c++17 -O3 -g0 -Wall -Wno-unknown-pragmas -Wno-sign-compare
 // #cgo LDFLAGS: -lstdc++
 // #cgo linux CXXFLAGS: -fopenmp
 // #cgo linux LDFLAGS: -fopenmp

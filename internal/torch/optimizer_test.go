@@ -32,7 +32,7 @@ func TestOutputLayer(t *testing.T) {
 
 // An embedding has one input, as a view has; it is a layer all the same.
 func TestAnEmbeddingComesBeforeTheLayerThatReadsIt(t *testing.T) {
-	vs := nn.NewVarStore(gotch.CPU)
+	vs := store()
 	p := vs.Root()
 	e := nn.NewEmbedding(p.Sub("z"), 7, 4, nn.DefaultEmbeddingConfig()) // a name that sorts behind
 	l := nn.NewLinear(p.Sub("a"), 4, 2, nn.DefaultLinearConfig())

@@ -52,7 +52,7 @@ func trainWhileCollecting(t *testing.T, attached bool) {
 	wg.Wait()
 	thread := LockThread()
 	defer thread.Unlock()
-	vs := nn.NewVarStore(gotch.CPU)
+	vs := store()
 	a := nn.NewLinear(vs.Root(), 32, 64, nn.DefaultLinearConfig())
 	b := nn.NewLinear(vs.Root(), 64, 10, nn.DefaultLinearConfig())
 	opt := sgd(t, vs, 1e-3)

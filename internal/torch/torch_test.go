@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -25,9 +26,18 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// store is a new VarStore, and keeps the test to one thread of the operating system,
+// which ends with it: to set a layer's weights gotch switches gradients off and on for
+// one thread, and a goroutine that moves in between leaves a thread behind that cannot
+// train.
+func store() *nn.VarStore {
+	runtime.LockOSThread()
+	return nn.NewVarStore(gotch.CPU)
+}
+
 func linear(t testing.TB) (*nn.VarStore, func() *ts.Tensor) {
 	t.Helper()
-	vs := nn.NewVarStore(gotch.CPU)
+	vs := store()
 	l := nn.NewLinear(vs.Root(), 4, 3, nn.DefaultLinearConfig())
 	x := ts.MustRandn([]int64{5, 4}, gotch.Float, gotch.CPU)
 	return vs, func() *ts.Tensor {
@@ -63,7 +73,7 @@ func TestFindRefusesWhatIsNoOptimizer(t *testing.T) {
 }
 
 func TestAttachRefuses(t *testing.T) {
-	empty, err := nn.DefaultSGDConfig().Build(nn.NewVarStore(gotch.CPU), 1)
+	empty, err := nn.DefaultSGDConfig().Build(store(), 1)
 	require.NoError(t, err)
 	o, err := Find(empty)
 	require.NoError(t, err)
@@ -192,7 +202,7 @@ func values(vs *nn.VarStore) map[string][]float64 {
 // Two optimizers, as in a GAN: each gets the losses that reached its own
 // parameters, whatever the order of the calls.
 func TestTwoOptimizersGetTheirOwnLosses(t *testing.T) {
-	vsG, vsD := nn.NewVarStore(gotch.CPU), nn.NewVarStore(gotch.CPU)
+	vsG, vsD := store(), store()
 	g := nn.NewLinear(vsG.Root(), 2, 3, nn.DefaultLinearConfig())
 	d := nn.NewLinear(vsD.Root(), 3, 1, nn.DefaultLinearConfig())
 	optG, optD := sgd(t, vsG, 0.1), sgd(t, vsD, 0.1)
@@ -222,7 +232,7 @@ func TestTwoOptimizersGetTheirOwnLosses(t *testing.T) {
 
 func TestParamsAreInForwardOrder(t *testing.T) {
 	// Names that sort against the order of the layers.
-	vs := nn.NewVarStore(gotch.CPU)
+	vs := store()
 	p := vs.Root()
 	c := nn.NewLinear(p.Sub("c"), 4, 4, nn.DefaultLinearConfig())
 	a := nn.NewLinear(p.Sub("a"), 4, 4, nn.DefaultLinearConfig())

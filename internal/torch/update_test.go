@@ -27,7 +27,7 @@ func TestPredictedUpdateIsTheUpdate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, Seed(4))
-			vs := nn.NewVarStore(gotch.CPU)
+			vs := store()
 			a := nn.NewLinear(vs.Root().Sub("a"), 5, 4, nn.DefaultLinearConfig())
 			b := nn.NewLinear(vs.Root().Sub("b"), 4, 2, nn.DefaultLinearConfig())
 			x := ts.MustRandn([]int64{7, 5}, gotch.Float, gotch.CPU)

@@ -1,12 +1,12 @@
 // What an optimizer holds, and the bookkeeping around a backward pass. No
 // exception leaves this file, and gotch's thread-local error is never touched:
 // errors are returned by value.
-#if !__has_include(<torch/torch.h>)
-#error "libtorch's headers were not found: run \"gtg setup\" in this module (in a checkout of gtg: make setup)"
-#endif
-
-#include <torch/torch.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
+#include <torch/optim/adam.h>
+#include <torch/optim/adamw.h>
+#include <torch/optim/rmsprop.h>
+#include <torch/optim/sgd.h>
+#include <torch/version.h>
 
 #include <atomic>
 #include <chrono>
