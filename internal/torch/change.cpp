@@ -42,7 +42,14 @@ GTG_CLONES void change_f64(uint64_t *x, int64_t n, double factor, double lower, 
 __attribute__((target("avx2"))) void scale_f32_avx2(float *x, int64_t n, double factor) {
   const __m256d f = _mm256_set1_pd(factor);
   int64_t i = 0;
-  for (; i + 4 <= n; i += 4) _mm_storeu_ps(x + i, _mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtps_pd(_mm_loadu_ps(x + i)), f)));
+  for (; i + 16 <= n; i += 16) { // a line of the cache
+    fetch(x + i);
+    const __m128 a = _mm_loadu_ps(x + i), b = _mm_loadu_ps(x + i + 4), c = _mm_loadu_ps(x + i + 8), d = _mm_loadu_ps(x + i + 12);
+    _mm_storeu_ps(x + i, _mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtps_pd(a), f)));
+    _mm_storeu_ps(x + i + 4, _mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtps_pd(b), f)));
+    _mm_storeu_ps(x + i + 8, _mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtps_pd(c), f)));
+    _mm_storeu_ps(x + i + 12, _mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtps_pd(d), f)));
+  }
   for (; i < n; i++) x[i] = float(x[i] * factor);
 }
 

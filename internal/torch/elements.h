@@ -29,6 +29,10 @@
 
 namespace gtg {
 
+// Asks for the memory that a loop over x comes to in a while: a processor's own guess
+// ends at each page, which on one thread costs a sixth of the time.
+GTG_INLINE void fetch(const void *x) { __builtin_prefetch(static_cast<const char *>(x) + 1024); }
+
 struct F32 {
   using Bits = uint32_t;
   static constexpr Bits kMagnitude = 0x7fffffffu, kInfinity = 0x7f800000u;

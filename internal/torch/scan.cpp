@@ -114,7 +114,10 @@ struct Lanes {
 GTG_FMA void chunk_f32_fma(const uint32_t *x, int64_t n, gtg_sums &out) {
   Lanes lanes;
   const int64_t over = n % kLanes;
-  for (int64_t i = 0; i < n - over; i += kLanes) lanes.add(x + i);
+  for (int64_t i = 0; i < n - over; i += kLanes) {
+    fetch(x + i);
+    lanes.add(x + i);
+  }
   if (over) { // with zeros behind, which are not to be counted
     uint32_t rest[kLanes] = {};
     memcpy(rest, x + n - over, over * sizeof *x);
