@@ -140,6 +140,10 @@ func (m *Monitor) illConditioning() Finding {
 		f.Finding = "Ill-conditioning is possible: for a time the loss did not improve although the gradient stayed strong."
 	case c.now.NormCount < early || c.now.LossCount < settled:
 		f.Finding = "Ill-conditioning cannot be judged: too few losses or gradient norms were measured."
+	case m.limited() && c.improving():
+		f.Finding = "The curvature limited the step: ρ was often above the optimizer's limit, though the loss came down and is near its best."
+	case m.limited():
+		f.Finding = "Ill-conditioning is likely: ρ was often above the optimizer's limit, and the loss is not at its best."
 	case c.improving():
 		f.Finding = "No sign of ill-conditioning: the loss came down and is near its best."
 	default:

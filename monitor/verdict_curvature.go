@@ -20,6 +20,17 @@ func (m *Monitor) rhos() string {
 		100*float64(k.Above)/float64(k.Judged), k.Judged, k.RhoLimit)
 }
 
+// limitedShare is the share of the measured ρ above the optimizer's limit from
+// which on the verdict speaks of it. A run at the edge of stability, whose ρ hovers at
+// the limit, has about half.
+const limitedShare = 0.25
+
+// limited says that the step was often longer than the curvature allows.
+func (m *Monitor) limited() bool {
+	k := &m.course.now.Curvature
+	return k.Judged >= illMeasured && float64(k.Above) >= limitedShare*float64(k.Judged)
+}
+
 // curvatureCost says what share of the time curvature took.
 func (m *Monitor) curvatureCost() string {
 	k := &m.course.now.Curvature

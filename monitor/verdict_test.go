@@ -107,14 +107,25 @@ func TestVerdictOfCurvature(t *testing.T) {
 	third := func(t int, s *Step, r *rand.Rand) {
 		curved(10, func(t int, _ *rand.Rand) float64 { return []float64{1, -0.5, 3}[t/10%3] }, nil)(t, s, r)
 	}
+	fifth := func(t int, s *Step, r *rand.Rand) {
+		curved(10, func(t int, _ *rand.Rand) float64 { return []float64{1, -0.5, 3, 1, 1}[t/10%5] }, nil)(t, s, r)
+	}
+	risen := func(t int, r *rand.Rand) float64 { return plainLoss(t, r) * (1 + 8*max(float64(t-1500)/1500, 0)) }
+	slightly := func(t int, s *Step, r *rand.Rand) {
+		curved(10, func(t int, _ *rand.Rand) float64 { return []float64{1, -0.5, 2.2}[t/10%3] }, nil)(t, s, r)
+	}
 	for name, c := range map[string]struct {
 		recipe
 		section, finding, evidence string
 	}{
 		"ill-conditioned": {illFaults()[0].recipe, "8.2.1", "the curvature stood in the way", "Ill-conditioning was met once"},
-		"share above": {recipe{steps: 3000, loss: plainLoss, norm: plainNorm, edit: third}, "8.2.1", "No sign of ill-conditioning",
+		"share above": {recipe{steps: 3000, loss: plainLoss, norm: plainNorm, edit: third}, "8.2.1", "The curvature limited the step: ρ was often above the optimizer's limit, though",
 			"gᵀHg was measured on 300 steps. ρ = η·gᵀHg/gᵀg had a median of 1 in the last 64 measurements, the smallest being -0.5, the 90 % quantile 3 and the largest 3; 33.3 % of all 300 were above the optimizer's limit of 2."},
-		"time": {recipe{steps: 3000, loss: plainLoss, norm: plainNorm, edit: third}, "8.2.1", "No sign", "Measuring curvature took 1 % of the time."},
+		"time": {recipe{steps: 3000, loss: plainLoss, norm: plainNorm, edit: third}, "8.2.1", "The curvature limited the step", "Measuring curvature took 1 % of the time."},
+		"share below": {recipe{steps: 3000, loss: plainLoss, norm: plainNorm, edit: fifth}, "8.2.1", "No sign of ill-conditioning",
+			"20 % of all 300 were above the optimizer's limit of 2."},
+		"share above, loss not at its best": {recipe{steps: 3000, loss: risen, norm: plainNorm, edit: slightly}, "8.2.1", "Ill-conditioning is likely",
+			"33.3 % of all 300 were above"},
 		"no limit": {recipe{steps: 3000, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, r *rand.Rand) {
 			third(t, s, r)
 			if s.Curvature != nil {
