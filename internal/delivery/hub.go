@@ -171,7 +171,7 @@ func (h *Hub) Stats() Report {
 }
 
 // Dropped returns how many records the named sink has lost so far because its
-// queue was full or it was switched off.
+// queue was full or it was switched off, and how many it says it lost itself.
 func (h *Hub) Dropped(sink string) int64 {
 	var n int64
 	for _, l := range h.lanes {

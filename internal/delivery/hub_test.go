@@ -439,3 +439,23 @@ func BenchmarkStep(b *testing.B) {
 		})
 	}
 }
+
+// sender is a sink that takes everything and loses some of it later.
+type sender struct {
+	null
+	lost func() int64
+}
+
+func (s sender) Lost() int64 { return s.lost() }
+
+func TestWhatASinkLosesByItselfIsDropped(t *testing.T) {
+	h := New([]Named{{"s", sender{lost: func() int64 { return 2 }}}, {"bad", sender{lost: func() int64 { panic("boom") }}}})
+	h.Start(&monitor.Run{})
+	h.Step(&monitor.Step{Step: 1})
+	require.EqualValues(t, 2, h.Dropped("s"))
+	require.Zero(t, h.Dropped("bad"))
+	r := h.Close(within(t, 10*time.Second), &monitor.End{})
+	require.EqualValues(t, 1, r.of(t, "s").Delivered)
+	require.EqualValues(t, 2, r.of(t, "s").Dropped)
+	require.ErrorContains(t, r.Err(), "2 dropped")
+}

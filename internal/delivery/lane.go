@@ -105,7 +105,7 @@ func (l *lane) work(run *monitor.Run) {
 		}
 		l.settle(it, l.call(it))
 	}
-	if !l.snapshot().SwitchedOff {
+	if !l.counts().SwitchedOff {
 		l.settle(item{}, l.call(item{}))
 	}
 	ended = true
@@ -231,6 +231,13 @@ func (l *lane) abandon() {
 }
 
 func (l *lane) snapshot() Stats {
+	s := l.counts()
+	// Not under the lock: the loop never waits for a sink.
+	s.Dropped += lost(l.sink)
+	return s
+}
+
+func (l *lane) counts() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.stats
@@ -239,6 +246,18 @@ func (l *lane) snapshot() Stats {
 		s.Queued++
 	}
 	return s
+}
+
+// A loser is a sink that delivers by itself, and counts what it lost since.
+type loser interface{ Lost() int64 }
+
+// lost is what the sink says that it lost.
+func lost(s monitor.Sink) (n int64) {
+	defer func() { _ = recover() }()
+	if l, ok := s.(loser); ok {
+		n = l.Lost()
+	}
+	return n
 }
 
 // panicked is a sink's panic.

@@ -14,7 +14,8 @@ type Stats struct {
 	// Delivered counts the records that the sink took.
 	Delivered int64
 	// Dropped counts the records that the sink was never shown: its queue was
-	// full, it was switched off, or time was up.
+	// full, it was switched off, or time was up. What a sink with a method Lost()
+	// int64 took and could not bring to where it goes is added.
 	Dropped int64
 	// Errors counts the calls that failed.
 	Errors int64
