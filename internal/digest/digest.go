@@ -30,6 +30,7 @@ type Digest struct {
 
 	Loss, LR, GradNorm           Series
 	Threshold, NormAfter, Factor Series
+	ClippedNorm                  Series // gradient norms of the steps that were clipped, before it
 	ClipShare                    Series // 1 where a step was clipped, else 0
 	GTG                          Series // gᵀg on the steps that measured gᵀHg
 	GTHG, NegativeGTHG           Series // gᵀHg where it is above 0, and −gᵀHg where it is below
@@ -140,6 +141,7 @@ func (d *Digest) clip(s *monitor.Step) {
 	if c.Clipped {
 		d.Clipped++
 		share = 1
+		d.ClippedNorm.Add(s.Step, s.GradNorm)
 	}
 	d.ClipShare.Add(s.Step, monitor.Known(share))
 	if c.Policy != "" && !slices.Contains(d.Policies, c.Policy) && len(d.Policies) < 10 {

@@ -118,7 +118,7 @@ func (g *Grid) column(step int64) *Column {
 			into, from := &g.columns[2*i], &g.columns[2*i+1]
 			into.Last, into.Records = from.Last, into.Records+from.Records
 			for j := range into.Cells {
-				into.Cells[j].merge(&from.Cells[j])
+				into.Cells[j].Merge(&from.Cells[j])
 			}
 			g.columns[i], g.columns[2*i] = g.columns[2*i], g.columns[i] // keeps each column's memory
 		}
@@ -141,13 +141,14 @@ func (c *Cell) add(v float64) {
 	case math.IsNaN(v) || math.IsInf(v, 0):
 		c.Bad++
 	case v > 0:
-		c.merge(&Cell{Positive: 1, Max: float32(math.Log10(v)), Mean: float32(math.Log10(v))})
+		c.Merge(&Cell{Positive: 1, Max: float32(math.Log10(v)), Mean: float32(math.Log10(v))})
 	default:
 		c.Zero++
 	}
 }
 
-func (c *Cell) merge(o *Cell) {
+// Merge adds another stretch of time.
+func (c *Cell) Merge(o *Cell) {
 	if o.Positive > 0 {
 		if c.Positive == 0 || o.Max > c.Max {
 			c.Max = o.Max

@@ -161,3 +161,12 @@ func (s *Series) Recent(share float64) Bucket {
 	}
 	return b
 }
+
+// Early is the beginning of the series in one bucket, likewise.
+func (s *Series) Early(share float64) Bucket {
+	var b Bucket
+	for i := range min(max(int(share*float64(len(s.buckets))), 1), len(s.buckets)) {
+		b.Merge(&s.buckets[i])
+	}
+	return b
+}
