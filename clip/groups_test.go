@@ -197,12 +197,22 @@ func TestGroupsRestore(t *testing.T) {
 }
 
 func BenchmarkGroups(b *testing.B) {
-	for _, count := range []int{1, 10, 100} {
-		b.Run(fmt.Sprintf("%d groups of 1000 parameters", count), func(b *testing.B) {
+	layers := func(count int) func(int) int { return func(i int) int { return i * count / 1000 } }
+	for name, group := range map[string]struct {
+		count int
+		of    func(i int) int
+	}{
+		"1 group of 1000 parameters":                        {1, layers(1)},
+		"10 groups of 1000 parameters":                      {10, layers(10)},
+		"100 groups of 1000 parameters":                     {100, layers(100)},
+		"100 groups of 1000 parameters, each all over them": {100, func(i int) int { return i % 100 }},
+	} {
+		count := group.count
+		b.Run(name, func(b *testing.B) {
 			var params []Param
 			var all []Group
 			for i := range 1000 {
-				params = append(params, Param{Name: fmt.Sprintf("g%d.p%d", i%count, i), Shape: []int64{64, 64}, Numel: 4096})
+				params = append(params, Param{Name: fmt.Sprintf("g%d.p%d", group.of(i), i), Shape: []int64{64, 64}, Numel: 4096})
 			}
 			for i := range count {
 				all = append(all, Group{fmt.Sprint(i), []string{fmt.Sprintf("g%d.*", i)}, Norm(1)})

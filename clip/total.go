@@ -7,23 +7,22 @@ import "math"
 // undefined and count as nothing. It is NaN when a part is NaN, else +Inf when a
 // part is. Parts are added in order.
 func TotalNorm(p float64, parts ...float64) float64 {
-	var largest, squares float64
-	for _, v := range parts {
-		if math.IsNaN(v) {
-			return v
-		}
-		if v > 0 {
-			if v > largest {
-				largest = v
-			}
+	if p == 2 {
+		squares := 0.0
+		for _, v := range parts {
+			v = max(v, 0)
 			squares += v * v
 		}
+		if squares > 1e-290 && squares <= math.MaxFloat64 {
+			return math.Sqrt(squares)
+		}
 	}
-	switch {
-	case largest == 0 || math.IsInf(largest, 1) || math.IsInf(p, 1):
+	largest := 0.0
+	for _, v := range parts {
+		largest = max(largest, v)
+	}
+	if math.IsNaN(largest) || largest == 0 || math.IsInf(largest, 1) || math.IsInf(p, 1) {
 		return largest
-	case p == 2 && squares > 1e-290 && !math.IsInf(squares, 1):
-		return math.Sqrt(squares)
 	}
 	var sum float64
 	for _, v := range parts {

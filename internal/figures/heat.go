@@ -58,12 +58,12 @@ func newColourScale(values []float32) *colourScale {
 // scaleColours goes from dark to light without black and white, which a page has
 // itself.
 func scaleColours() []color.Color {
-	m := moreland.ExtendedKindlmann()
+	m := moreland.Kindlmann()
 	m.SetMin(0)
 	m.SetMax(1)
 	var all []color.Color
 	for i := range colours {
-		c, err := m.At(0.1 + 0.82*float64(i)/(colours-1))
+		c, err := m.At(0.12 + 0.83*float64(i)/(colours-1))
 		if err != nil {
 			c = color.Gray{128}
 		}

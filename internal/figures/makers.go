@@ -194,7 +194,7 @@ func curvatureFigure(runs []*digest.Digest) *Figure {
 				gtg, gthg = runHue(i), runHue(i)
 				prefix = Label(runs, i) + ": "
 			} else {
-				p.Add(dots{positiveOnly(values(&d.GTG)), gtg, 0.35, 1.6}, dots{positiveOnly(values(&d.GTHG)), gthg, 0.35, 1.6})
+				p.Add(dots{positiveOnly(values(&d.GTG)), gtg, 0.5, dotSize(&d.GTG)}, dots{positiveOnly(values(&d.GTHG)), gthg, 0.5, dotSize(&d.GTHG)})
 				if !d.NegativeGTHG.Empty() {
 					p.Add(dots{positiveOnly(values(&d.NegativeGTHG)), violet, 0.9, 2.4})
 				}

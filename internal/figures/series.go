@@ -103,15 +103,11 @@ func resolution(size Size) int { return max(int(size.Width), 100) }
 // beyond that.
 func (f *panel) scatter(s *digest.Series, size Size, h hue, label string, positive bool) {
 	if s.Whole() {
-		dot := vg.Length(2)
-		if s.All().N > 1500 {
-			dot = 1.3
-		}
 		v := values(s)
 		if positive {
 			v = positiveOnly(v)
 		}
-		f.Add(dots{v, h, 0.6, dot})
+		f.Add(dots{v, h, 0.6, dotSize(s)})
 		if positive {
 			all := s.All()
 			f.Add(dots{outliers(v, all.Geometric()), h, 1, 3.6})
@@ -177,4 +173,15 @@ func outliers(r ranged, usual float64) (far ranged) {
 		}
 	}
 	return far
+}
+
+// dotSize is smaller where there are many.
+func dotSize(s *digest.Series) vg.Length {
+	switch n := s.All().N; {
+	case n > 1500:
+		return 1.3
+	case n > 400:
+		return 2
+	}
+	return 2.8
 }
