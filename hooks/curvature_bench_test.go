@@ -69,25 +69,31 @@ func BenchmarkCurvature(b *testing.B) {
 				l.MustDrop()
 				return time.Since(start)
 			}
-			const steps = 12
-			var plain, measured, ends []float64
+			// several is the median time of a few steps of gtg with the options, after one
+			// that is not counted.
+			several := func(options ...hooks.Option) float64 {
+				g, err := hooks.Attach(opt, append(options, quiet())...) // which keeps gotch's tensors from being freed in use
+				require.NoError(b, err)
+				defer func() { require.NoError(b, g.Close()) }()
+				step()
+				var times []float64
+				for range 5 {
+					times = append(times, step().Seconds())
+				}
+				return middle(times)
+			}
+			const rounds = 9 // of both in turn, so that what slows the machine slows both
+			var plain, ratios, ends []float64
 			var spent, elapsed time.Duration
 			for b.Loop() {
-				g, err := hooks.Attach(opt, quiet()) // which keeps gotch's tensors from being freed in use
-				require.NoError(b, err)
-				for range steps {
-					plain = append(plain, step().Seconds())
+				for range rounds {
+					t := several()
+					plain = append(plain, t)
+					ratios = append(ratios, several(hooks.WithCurvatureEvery(1))/t)
 				}
-				require.NoError(b, g.Close())
-				g, err = hooks.Attach(opt, quiet(), hooks.WithCurvatureEvery(1))
-				require.NoError(b, err)
-				for range steps {
-					measured = append(measured, step().Seconds())
-				}
-				require.NoError(b, g.Close())
 
 				w := &witness{}
-				g, err = hooks.Attach(opt, quiet(), hooks.WithCurvature(hooks.DefaultCurvatureShare), hooks.WithSink("witness", w))
+				g, err := hooks.Attach(opt, quiet(), hooks.WithCurvature(hooks.DefaultCurvatureShare), hooks.WithSink("witness", w))
 				require.NoError(b, err)
 				start := time.Now()
 				for time.Since(start) < 4*time.Second {
@@ -111,7 +117,7 @@ func BenchmarkCurvature(b *testing.B) {
 			}
 			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(1e3*middle(plain), "ms/step")
-			b.ReportMetric(middle(measured)/middle(plain), "ratio")
+			b.ReportMetric(middle(ratios), "ratio")
 			b.ReportMetric(100*spent.Seconds()/elapsed.Seconds(), "share-%")
 			b.ReportMetric(middle(ends)/middle(plain), "lanczos-steps")
 			if r, ok := python[model]; ok {

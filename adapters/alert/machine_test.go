@@ -157,7 +157,9 @@ func TestParametersHaveAlertsOfTheirOwnUpToABound(t *testing.T) {
 
 func TestTheEndOfTheRun(t *testing.T) {
 	for _, resolve := range []bool{false, true} {
-		m := machine(t, func(r *alert.Rules) { r.KeepFiring, r.KindFor = time.Hour, map[monitor.Kind]time.Duration{monitor.Dead: time.Hour} })
+		m := machine(t, func(r *alert.Rules) {
+			r.KeepFiring, r.KindFor = time.Hour, map[monitor.Kind]time.Duration{monitor.Dead: time.Hour}
+		})
 		for _, k := range []monitor.Kind{monitor.Cliff, monitor.Dead, monitor.Oscillating} {
 			require.NoError(t, m.Observe(at(0), event(k, monitor.Firing, "")))
 		}

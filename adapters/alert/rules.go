@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"time"
@@ -73,6 +74,9 @@ func (r *Rules) Validate() error {
 		if d := r.KindFor[k]; d < 0 {
 			refuse("For of kind %s is %v: want a duration of at least 0", k, d)
 		}
+	}
+	if u, err := url.Parse(r.Link); r.Link != "" && (err != nil || u.Scheme == "" || u.Host == "") {
+		refuse("link %q: want an address such as https://grafana.example/d/gtg", r.Link)
 	}
 	for _, l := range slices.Sorted(maps.Keys(r.Labels)) {
 		switch {

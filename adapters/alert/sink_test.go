@@ -399,6 +399,7 @@ func TestBadOptionsAreRefused(t *testing.T) {
 		"an option is nil": nil, "WithExit(7)": alert.WithExit(7), "WithHandOver(0s)": alert.WithHandOver(0), "WithTimeout(-1s)": alert.WithTimeout(-time.Second),
 		"WithRetry(2s, 1s)": alert.WithRetry(2*time.Second, time.Second), `"dire"`: alert.WithFloor("dire"), "not a state": alert.WithState([]byte("x")),
 		`"a b"`: alert.WithLabels(map[string]string{"a b": "c"}), `"new"`: alert.WithFor(1, "new"), "Hold": alert.WithHold(-1),
+		`link "here"`: alert.WithLink("here"),
 	} {
 		_, err := alert.NewSink(good, o)
 		require.ErrorContains(t, err, text)
