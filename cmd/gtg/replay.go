@@ -6,15 +6,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 
 	"github.com/seed-140d0f39/gtg/adapters/runlog"
+	"github.com/seed-140d0f39/gtg/internal/digest"
 	"github.com/seed-140d0f39/gtg/monitor"
 )
 
 // replayCmd is "gtg replay".
 type replayCmd struct {
-	File  string `arg:"" help:"The run log; - is standard input."`
+	File  string `arg:"" help:"The run log; - is standard input." predictor:"log"`
 	Human bool   `help:"Print sentences instead of JSON Lines."`
 }
 
@@ -31,12 +31,6 @@ func (c *replayCmd) Run(s *streams) error {
 	}
 	return replay(in, s.out, s.err, c.Human)
 }
-
-// unreadable is the error of a log that could not be read.
-type unreadable struct{ error }
-
-func (unreadable) ExitCode() int   { return 2 }
-func (u unreadable) Unwrap() error { return u.error }
 
 // replay judges the run of a log with the detectors that judge it live: its run
 // and step lines are read, recorded events are not, and what the detectors find
@@ -138,7 +132,7 @@ func (r *replayer) turn(goesOn bool) error {
 		next = &monitor.Run{}
 	}
 	if r.mon != nil {
-		if goesOn && sameRun(r.run, next) {
+		if goesOn && digest.SameRun(r.run, next) {
 			return nil
 		}
 		if err := r.verdict(); err != nil {
@@ -147,12 +141,6 @@ func (r *replayer) turn(goesOn bool) error {
 	}
 	r.run, r.mon, r.last = next, monitor.New(next), monitor.End{}
 	return nil
-}
-
-func sameRun(a, b *monitor.Run) bool {
-	return a.Name == b.Name && slices.EqualFunc(a.Params, b.Params, func(a, b monitor.Param) bool {
-		return a.Name == b.Name && a.Numel == b.Numel && slices.Equal(a.Shape, b.Shape)
-	})
 }
 
 // finish ends the last run. One that was resumed and took no step more is the
