@@ -61,15 +61,25 @@ func (u *Unreadable) Unwrap() error { return u.Err }
 //
 // A log with several runs gives several digests, see [SameRun]. What cannot be
 // read is left out and told in the result. The error is an [*Unreadable] when
-// nothing could be read, or the context's.
+// nothing could be read, or the context's; a read that was under way when the
+// context ended, of a pipe for one, is left behind.
 func Read(ctx context.Context, in io.Reader, source string) (*Log, error) {
 	r := reading{log: &Log{}, source: source}
 	lines := runlog.NewReader(in)
-	for batch := range parsed(ctx, lines) {
-		for i := range batch.items {
-			r.take(&batch.items[i])
+	batches := parsed(ctx, lines)
+	for more := true; more; {
+		var b *batch
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case b, more = <-batches:
 		}
-		batch.recycle()
+		if more {
+			for i := range b.items {
+				r.take(&b.items[i])
+			}
+			b.recycle()
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -125,7 +135,7 @@ const (
 )
 
 // parsed reads lines on a goroutine of its own, which is done when the channel
-// is closed. The channel must be read to its end.
+// is closed, or soon after the context has ended.
 func parsed(ctx context.Context, lines *runlog.Reader) <-chan *batch {
 	free, out := make(chan *batch, batches), make(chan *batch, batches)
 	for range batches {
@@ -133,12 +143,13 @@ func parsed(ctx context.Context, lines *runlog.Reader) <-chan *batch {
 	}
 	go func() {
 		defer close(out)
-		for ctx.Err() == nil {
-			b := <-free
-			more := b.fill(lines)
-			out <- b
-			if !more {
+		for more := true; more; {
+			select {
+			case <-ctx.Done():
 				return
+			case b := <-free:
+				more = b.fill(lines)
+				out <- b // never waits: there is room for all
 			}
 		}
 	}()

@@ -71,8 +71,12 @@ func even(about int, label func(float64) string) plot.Ticker {
 				break
 			}
 		}
-		for i := math.Ceil(min/unit - 1e-9); i*unit <= max+1e-9*span; i++ {
-			v := i*unit + 0 // never -0
+		first := math.Ceil(min/unit - 1e-9)
+		for i := range 3 * about { // first+i may be no more than first, far from 0
+			v := (first+float64(i))*unit + 0 // never -0
+			if v > max+1e-9*span {
+				break
+			}
 			ticks = append(ticks, plot.Tick{Value: v, Label: label(round(v, unit))})
 		}
 		return ticks
@@ -93,6 +97,9 @@ func round(v, unit float64) float64 {
 // hardly any.
 func decades(about int) plot.Ticker {
 	return plot.TickerFunc(func(min, max float64) (ticks []plot.Tick) {
+		if !(min > 0) {
+			return nil
+		}
 		low, high := math.Log10(min), math.Log10(max)
 		every := math.Max(1, math.Ceil((high-low)/float64(about)))
 		first := math.Ceil(low/every-1e-9) * every

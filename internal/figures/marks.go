@@ -90,7 +90,8 @@ func (l line) Plot(c draw.Canvas, p *plot.Plot) {
 			flush()
 			continue
 		}
-		run = append(run, vg.Point{X: x(pt.x), Y: y(pt.y)})
+		const far = 1e4 // clipping does its arithmetic with it
+		run = append(run, vg.Point{X: x(pt.x), Y: clamp(y(pt.y), c.Min.Y-far, c.Max.Y+far)})
 	}
 	flush()
 	if l.alpha == 0 {

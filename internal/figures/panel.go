@@ -97,23 +97,25 @@ func (f *panel) fit(first, last float64) {
 			low = 0.1
 		}
 	}
+	const huge = 1e290 // with room for arithmetic
+	low, high = math.Max(low, -huge), math.Min(high, huge)
 	switch f.Y.Scale.(type) {
 	case logScale:
-		high = math.Max(high, math.SmallestNonzeroFloat64)
+		high = math.Max(high, 1/huge)
 		if low <= 0 {
 			low = high * 1e-3
 		}
-		const widest = 30 // decades; the rest is at the bottom
-		low = math.Max(low, high*math.Pow(10, -widest))
+		const widest = 1e30 // the rest is at the bottom
+		low = math.Min(math.Max(low, high/widest), high)
 		pad := math.Max(math.Pow(high/low, 0.05), 1.05)
-		low, high = low/pad, math.Min(high*pad, math.MaxFloat64)
+		low, high = low/pad, high*pad
 	case sinhScale:
 		a, b := math.Asinh(low), math.Asinh(high)
 		pad := math.Max(0.05*(b-a), 0.05)
-		low, high = math.Sinh(a-pad), math.Sinh(math.Min(b+pad, 709))
+		low, high = math.Sinh(a-pad), math.Sinh(b+pad)
 	default:
 		pad := 0.05 * (high - low)
-		if !(pad > 0) || math.IsInf(pad, 0) {
+		if !(pad > 1e-9*math.Abs(high)) {
 			pad = math.Max(math.Abs(high)*0.05, 1e-12)
 		}
 		low, high = low-pad, high+pad
