@@ -155,7 +155,7 @@ func (s *Summary) duration() string {
 	case d > time.Second:
 		return d.Round(10 * time.Millisecond).String()
 	}
-	return d.Round(time.Microsecond).String()
+	return d.Round(time.Millisecond).String()
 }
 
 func (s *Summary) ended() string {
@@ -169,7 +169,7 @@ func (s *Summary) clipped() string {
 	if s.Decisions == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d, %.3g %%", s.Clipped, 100*float64(s.Clipped)/float64(s.Decisions))
+	return fmt.Sprintf("%d (%.3g %%)", s.Clipped, 100*float64(s.Clipped)/float64(s.Decisions))
 }
 
 func (s *Summary) cost() string {

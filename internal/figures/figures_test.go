@@ -100,6 +100,9 @@ func TestFiguresOfSeveralRuns(t *testing.T) {
 		digesttest.Recipe{Name: "b", Steps: 10, Plain: true})
 	require.Equal(t, "1: a", Label(d, 0))
 	require.Equal(t, "b", Label(d, 2))
+	d[1].Source = "elsewhere.jsonl"
+	require.Equal(t, "a (test.jsonl)", Label(d, 0))
+	require.Equal(t, "a (elsewhere.jsonl)", Label(d, 1))
 	all := All(d)
 	require.Equal(t, len(Names())+1, everyWay(t, all), "a heat map for each of the two that can have one")
 	names := map[string]int{}
@@ -124,6 +127,10 @@ func TestOf(t *testing.T) {
 // Whatever a run measured, its figures can be drawn.
 func TestFiguresOfStrangeRuns(t *testing.T) {
 	known := monitor.Known
+	lengths := []int64{1, 2, 5000}
+	if testing.Short() {
+		lengths = []int64{1, 800}
+	}
 	for name, step := range map[string]func(i int64) monitor.Step{
 		"nothing":        func(i int64) monitor.Step { return monitor.Step{} },
 		"all NaN":        func(i int64) monitor.Step { return filled(known(math.NaN())) },
@@ -136,7 +143,7 @@ func TestFiguresOfStrangeRuns(t *testing.T) {
 		"one is not 0":   func(i int64) monitor.Step { return filled(known(float64(i / 700))) },
 		"one is not NaN": func(i int64) monitor.Step { return filled(known([]float64{math.NaN(), 1}[i/700])) },
 	} {
-		for _, n := range []int64{1, 2, 5000} {
+		for _, n := range lengths {
 			for _, sign := range []float64{1, -1} {
 				run := &monitor.Run{Params: []monitor.Param{{Name: "a & <b>", Numel: 1}, {Name: "", Numel: 1}}}
 				d := digest.New(run)

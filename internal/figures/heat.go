@@ -127,7 +127,7 @@ func (s *colourScale) draw(c draw.Canvas, x, y vg.Length, entry text.Style) {
 
 // heat draws a grid: a picture with a pixel for each row and moment.
 func heat(g *digest.Grid, title string, scale *colourScale, first, last float64, size Size) *panel {
-	f := newPanel(title, size)
+	f := barePanel(title, size)
 	columns := g.Columns()
 	width := max(int(size.Width), 1)
 	high := max(1, 400/len(g.Rows)) // pixels of a row, so that scaling does not blur them

@@ -35,9 +35,12 @@ func normFigure(runs []*digest.Digest) *Figure {
 		p := newPanel("gradient norm, before clipping", size)
 		p.log()
 		for i, d := range runs {
+			if d.GradNorm.Empty() {
+				continue
+			}
 			h := runHue(i)
 			if several(runs) {
-				p.Add(band{bandOf(&d.GradNorm, resolution(size)/2, true), h, 0.12})
+				p.faint(&d.GradNorm, size, h, true)
 			} else {
 				p.scatter(&d.GradNorm, size, h, "each step", true)
 				h = ink
@@ -65,18 +68,36 @@ func (f *panel) name(runs []*digest.Digest, i int, alone string, h hue) {
 	f.key(label, h, lineKey)
 }
 
-// Label tells the i-th of several runs from the others.
+// Label tells the i-th of several runs from the others: by its name, or by its
+// file where runs have the same name, or by its number where even that is so.
 func Label(runs []*digest.Digest, i int) string {
-	name, same := runs[i].Name(), 0
+	name := runs[i].Name()
+	files := map[string]int{}
 	for _, d := range runs {
 		if d.Name() == name {
-			same++
+			files[d.Source]++
 		}
 	}
-	if same > 1 {
-		return fmt.Sprintf("%d: %s", i+1, name)
+	switch {
+	case len(files) == 1 && files[runs[i].Source] == 1:
+		return name
+	case files[runs[i].Source] == 1:
+		return fmt.Sprintf("%s (%s)", name, runs[i].Source)
 	}
-	return name
+	return fmt.Sprintf("%d: %s", i+1, name)
+}
+
+// faint is what the values of one of several runs cover.
+func (f *panel) faint(s *digest.Series, size Size, h hue, positive bool) {
+	if !s.Whole() {
+		f.Add(band{bandOf(s, resolution(size)/2, positive), h, 0.12})
+		return
+	}
+	v := values(s)
+	if positive {
+		v = positiveOnly(v)
+	}
+	f.Add(dots{v, h, 0.3, dotSize(s)})
 }
 
 func (f *panel) notFinite(s *digest.Series) {
@@ -109,9 +130,12 @@ func lossFigure(runs []*digest.Digest) *Figure {
 				p.title += ", log scale"
 			}
 			for i, d := range runs {
+				if d.Loss.Empty() {
+					continue
+				}
 				h := runHue(i)
 				if several(runs) {
-					p.Add(band{bandOf(&d.Loss, resolution(size)/2, positive), h, 0.12})
+					p.faint(&d.Loss, size, h, positive)
 				} else {
 					p.scatter(&d.Loss, size, h, "each step", positive)
 					p.events(d)
@@ -188,6 +212,9 @@ func curvatureFigure(runs []*digest.Digest) *Figure {
 		p := newPanel("gᵀg and gᵀHg, log scale", size)
 		p.log()
 		for i, d := range runs {
+			if d.GTG.Empty() {
+				continue
+			}
 			gtg, gthg := blue, orange
 			prefix := ""
 			if several(runs) {
@@ -242,21 +269,29 @@ func rhoFigure(runs []*digest.Digest) *Figure {
 			p.sinh()
 			p.title += ", linear near 0, logarithmic far from it"
 		}
+		limits := map[float64]bool{}
 		for i, d := range runs {
+			if d.Rho.Empty() {
+				continue
+			}
 			h := runHue(i)
 			if several(runs) {
-				p.Add(dots{values(&d.Rho), h, 0.4, 1.6})
+				p.Add(dots{values(&d.Rho), h, 0.4, dotSize(&d.Rho)})
 			} else {
 				p.scatter(&d.Rho, size, h, "each measurement", false)
 				h = ink
 			}
 			p.Add(line{ranged: average(&d.Rho, resolution(size)/2, arithmetic), hue: h, width: 1.8})
 			p.name(runs, i, "running average", h)
-			if limit := d.RhoLimit.All(); limit.N > 0 && (i == 0 || limit != runs[0].RhoLimit.All()) {
-				p.Add(line{ranged: staircase(&d.RhoLimit, resolution(size)), hue: red, width: 1.3, dashes: dashed})
-				if i == 0 {
-					p.key(fmt.Sprintf("the optimizer's limit, %s", number(limit.Mean)), red, dashKey)
+			if limit := d.RhoLimit.All(); limit.N > 0 && !limits[limit.Mean] {
+				limits[limit.Mean] = true
+				if limit.Min == limit.Max {
+					p.Add(level{limit.Mean, red, dashed})
+					p.Y.Min, p.Y.Max = math.Min(p.Y.Min, limit.Mean), math.Max(p.Y.Max, limit.Mean)
+				} else {
+					p.Add(line{ranged: staircase(&d.RhoLimit, resolution(size)), hue: red, width: 1.3, dashes: dashed})
 				}
+				p.key(fmt.Sprintf("the optimizer's limit, %s", number(limit.Mean)), red, dashKey)
 			}
 			p.notFinite(&d.Rho)
 		}
@@ -316,7 +351,9 @@ func updateFigure(runs []*digest.Digest) *Figure {
 		p := newPanel("‖update‖ / ‖weight‖, log scale", size)
 		p.log()
 		for i, d := range runs {
-			p.updates(runs, i, &d.Updates)
+			if !d.Updates.Empty() {
+				p.updates(runs, i, &d.Updates)
+			}
 		}
 		p.Add(level{1e-3, red, dashed})
 		p.key("guide, 1e-3", red, dashKey)
@@ -372,6 +409,9 @@ func clipFigure(runs []*digest.Digest) *Figure {
 			p := newPanel("norm before and after", size)
 			p.log()
 			for i, d := range runs {
+				if d.NormAfter.Empty() {
+					continue
+				}
 				if several(runs) {
 					p.Add(line{ranged: average(&d.NormAfter, resolution(size)/2, geometric), hue: runHue(i), width: 1.6})
 					p.key(Label(runs, i)+", after", runHue(i), lineKey)
@@ -426,6 +466,9 @@ func costFigure(runs []*digest.Digest) *Figure {
 		p := newPanel("gtg's own time in a step, ms, log scale", size)
 		p.log()
 		for i, d := range runs {
+			if d.Seconds.Empty() {
+				continue
+			}
 			ms := func(v float64) float64 { return v * 1000 }
 			var spans []span
 			for _, s := range bandOf(&d.Seconds, resolution(size)/2, true) {

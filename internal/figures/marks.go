@@ -74,6 +74,11 @@ func (l line) Plot(c draw.Canvas, p *plot.Plot) {
 	var path vg.Path
 	var run []vg.Point
 	flush := func() {
+		if len(run) == 1 { // a line of one point
+			run = append(run, run[0])
+			run[0].X -= 3
+			run[1].X += 3
+		}
 		for _, part := range c.ClipLinesXY(run) {
 			for i, pt := range part {
 				if i == 0 {

@@ -56,6 +56,12 @@ func style(h hue, size vg.Length) text.Style {
 
 // newPanel returns a panel with gtg's look. Its vertical axis is linear.
 func newPanel(title string, size Size) *panel {
+	f := barePanel(title, size)
+	f.Add(grid{})
+	return f
+}
+
+func barePanel(title string, size Size) *panel {
 	p := plot.New()
 	p.BackgroundColor = nil
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
@@ -69,9 +75,7 @@ func newPanel(title string, size Size) *panel {
 	}
 	p.X.Tick.Marker = even(max(int(size.Width/110), 3), steps)
 	p.Y.Tick.Marker = even(5, number)
-	f := &panel{Plot: p, title: title, weight: 1}
-	f.Add(grid{})
-	return f
+	return &panel{Plot: p, title: title, weight: 1}
 }
 
 func (f *panel) log() {
