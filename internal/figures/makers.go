@@ -89,15 +89,21 @@ func Label(runs []*digest.Digest, i int) string {
 
 // faint is what the values of one of several runs cover.
 func (f *panel) faint(s *digest.Series, size Size, h hue, positive bool) {
+	f.cover(s, size, h, positive, 0.3)
+}
+
+// cover is what a series covers, without a key: dots of that opacity, or a fainter
+// band.
+func (f *panel) cover(s *digest.Series, size Size, h hue, positive bool, opacity float64) {
 	if !s.Whole() {
-		f.Add(band{bandOf(s, resolution(size)/2, positive), h, 0.12})
+		f.Add(band{bandOf(s, resolution(size)/2, positive), h, 0.4 * opacity})
 		return
 	}
 	v := values(s)
 	if positive {
 		v = positiveOnly(v)
 	}
-	f.Add(dots{v, h, 0.3, dotSize(s)})
+	f.Add(dots{v, h, opacity, dotSize(s)})
 }
 
 func (f *panel) notFinite(s *digest.Series) {
@@ -221,10 +227,9 @@ func curvatureFigure(runs []*digest.Digest) *Figure {
 				gtg, gthg = runHue(i), runHue(i)
 				prefix = Label(runs, i) + ": "
 			} else {
-				p.Add(dots{positiveOnly(values(&d.GTG)), gtg, 0.5, dotSize(&d.GTG)}, dots{positiveOnly(values(&d.GTHG)), gthg, 0.5, dotSize(&d.GTHG)})
-				if !d.NegativeGTHG.Empty() {
-					p.Add(dots{positiveOnly(values(&d.NegativeGTHG)), violet, 0.9, 2.4})
-				}
+				p.cover(&d.GTG, size, gtg, true, 0.5)
+				p.cover(&d.GTHG, size, gthg, true, 0.5)
+				p.cover(&d.NegativeGTHG, size, violet, true, 0.9)
 			}
 			p.Add(line{ranged: average(&d.GTG, resolution(size)/2, geometric), hue: gtg, width: 1.8, dashes: ifSeveral(runs)})
 			p.Add(line{ranged: average(&d.GTHG, resolution(size)/2, geometric), hue: gthg, width: 1.8})
@@ -276,7 +281,7 @@ func rhoFigure(runs []*digest.Digest) *Figure {
 			}
 			h := runHue(i)
 			if several(runs) {
-				p.Add(dots{values(&d.Rho), h, 0.4, dotSize(&d.Rho)})
+				p.faint(&d.Rho, size, h, false)
 			} else {
 				p.scatter(&d.Rho, size, h, "each measurement", false)
 				h = ink

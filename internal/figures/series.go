@@ -8,12 +8,9 @@ import (
 	"github.com/seed-140d0f39/gtg/internal/digest"
 )
 
-const (
-	// manyDots is up to how many records every one is drawn as a dot; beyond, what
-	// lies between the smallest and the largest is filled.
-	manyDots    = digest.Buckets
-	bandOpacity = 0.30
-)
+// bandOpacity is that of what lies between the smallest and the largest values,
+// which is drawn where a series is no longer whole.
+const bandOpacity = 0.30
 
 // mean of a bucket: arithmetic on a linear axis, geometric on a logarithmic one.
 func arithmetic(b *digest.Bucket) float64 {
@@ -41,7 +38,7 @@ func average(s *digest.Series, most int, mean func(*digest.Bucket) float64) rang
 	return r
 }
 
-// values are the values of a series that was kept whole.
+// values are the values of a series, which must be whole.
 func values(s *digest.Series) ranged {
 	var r ranged
 	for _, b := range s.Reduce(digest.Buckets) {
