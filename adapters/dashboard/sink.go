@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -60,6 +61,10 @@ func New(options ...Option) (*Sink, error) {
 	s := &Sink{over: make(chan struct{}), final: make(chan struct{}), leaving: make(chan struct{}),
 		status: waiting, stepAt: time.Now(), viewers: map[*viewer]struct{}{}}
 	for _, o := range options {
+		if o == nil {
+			s.refuse(errors.New("an option is nil"))
+			continue
+		}
 		o(s)
 	}
 	if s.refused != nil {
