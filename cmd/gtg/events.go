@@ -75,7 +75,7 @@ func (c *eventsCmd) Run(s *streams) error {
 			closed++
 		case e != nil:
 			events++
-			if grave(e.Severity) < grave(monitor.Severity(c.Severity)) || len(c.Kind) > 0 && !slices.Contains(c.Kind, string(e.Kind)) {
+			if !c.wants(e) {
 				continue
 			}
 			if c.FailOn != "never" && e.State != monitor.Resolved && grave(e.Severity) >= grave(monitor.Severity(c.FailOn)) {
@@ -99,6 +99,15 @@ func (c *eventsCmd) Run(s *streams) error {
 		return met{fmt.Errorf("%s: %d events of severity %s or above, the worst is %s", c.Log, failed, c.FailOn, worst)}
 	}
 	return nil
+}
+
+// wants says whether the event is to be printed. One of a severity that is not
+// known is, unless a higher one was asked for.
+func (c *eventsCmd) wants(e *monitor.Event) bool {
+	if len(c.Kind) > 0 && !slices.Contains(c.Kind, string(e.Kind)) {
+		return false
+	}
+	return c.Severity == string(monitor.Info) || grave(e.Severity) >= grave(monitor.Severity(c.Severity))
 }
 
 func kinds() (names []string) {

@@ -35,6 +35,7 @@ func logs(t *testing.T) {
 		}
 	}
 	require.NoError(t, os.WriteFile("empty.jsonl", nil, 0o644))
+	require.NoError(t, os.WriteFile("strange.jsonl", []byte(`{"type":"event","step":1,"kind":"cliff","severity":"awful"}`+"\n"), 0o644))
 	require.NoError(t, os.WriteFile("new.jsonl", []byte(`{"type":"run","schema":9,"run":"x"}`+"\n"), 0o644))
 	require.NoError(t, os.WriteFile("text.jsonl", []byte("what is this\n"), 0o644))
 }
@@ -79,6 +80,7 @@ func TestLogCommands(t *testing.T) {
 		"show, bad height":        {"show a.jsonl --height 1", 2, "", "want a height from 3 to 200"},
 		"events":                  {"events a.jsonl", 0, "Step 1500: cliff (warning).", ""},
 		"events, json":            {"events a.jsonl --json", 0, `"kind":"cliff"`, ""},
+		"events, strange":         {"events strange.jsonl", 0, "Step 1: cliff", ""},
 		"events, kind":            {"events a.jsonl --kind nonfinite", 0, "Step 2000: nonfinite", ""},
 		"events, no such kind":    {"events a.jsonl --kind sing", 2, "", `"sing", want one of: nonfinite, cliff`},
 		"events, fail":            {"events a.jsonl --fail-on critical", 3, "Step 2000", "1 events of severity critical or above"},
