@@ -158,7 +158,7 @@ func facts(d *digest.Digest, now *monitor.Step) (all [][2]string) {
 }
 
 func share(n, of int64) string {
-	return strconv.FormatFloat(100*float64(n)/float64(of), 'f', 1, 64) + " %"
+	return strconv.FormatFloat(100*float64(n)/float64(of), 'g', 3, 64) + " %"
 }
 
 // amount writes a count with its thousands apart.
