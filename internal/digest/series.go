@@ -9,7 +9,7 @@ import (
 
 // Buckets is how many buckets a [Series] has at most. A run with no more records
 // than that is kept whole.
-const Buckets = 4096
+const Buckets = 8192
 
 // A Series is one quantity along a run, in constant memory: its values in
 // buckets of as many records each. Where they would become more than [Buckets],

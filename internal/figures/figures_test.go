@@ -96,7 +96,7 @@ func TestFiguresOfOneRun(t *testing.T) {
 }
 
 func TestFiguresOfSeveralRuns(t *testing.T) {
-	d := runs(t, digesttest.Recipe{Name: "a", Steps: 500, Params: 4}, digesttest.Recipe{Name: "a", Steps: 9000, Params: 6, Seed: 2},
+	d := runs(t, digesttest.Recipe{Name: "a", Steps: 500, Params: 4}, digesttest.Recipe{Name: "a", Steps: 12_000, Params: 6, Seed: 2},
 		digesttest.Recipe{Name: "b", Steps: 10, Plain: true})
 	require.Equal(t, "1: a", Label(d, 0))
 	require.Equal(t, "b", Label(d, 2))
@@ -127,7 +127,7 @@ func TestOf(t *testing.T) {
 // Whatever a run measured, its figures can be drawn.
 func TestFiguresOfStrangeRuns(t *testing.T) {
 	known := monitor.Known
-	lengths := []int64{1, 2, 5000}
+	lengths := []int64{1, 2, 9000}
 	if testing.Short() {
 		lengths = []int64{1, 800}
 	}

@@ -89,6 +89,11 @@ func Label(runs []*digest.Digest, i int) string {
 
 // faint is what the values of one of several runs cover.
 func (f *panel) faint(s *digest.Series, size Size, h hue, positive bool) {
+	const tangle = 1500
+	if s.All().N > tangle {
+		f.Add(band{bandOf(s, resolution(size)/2, positive), h, 0.12})
+		return
+	}
 	f.cover(s, size, h, positive, 0.3)
 }
 

@@ -165,7 +165,7 @@ func any(runs []*digest.Digest, of func(*digest.Digest) *digest.Series) bool {
 // outliers are the points far above the usual, which deserve larger dots.
 func outliers(r ranged, usual float64) (far ranged) {
 	for _, p := range r {
-		if p.y > 20*usual {
+		if p.y > 8*usual {
 			far = append(far, p)
 		}
 	}
@@ -175,6 +175,8 @@ func outliers(r ranged, usual float64) (far ranged) {
 // dotSize is smaller where there are many.
 func dotSize(s *digest.Series) vg.Length {
 	switch n := s.All().N; {
+	case n > 4000:
+		return 1.1
 	case n > 1500:
 		return 1.3
 	case n > 400:
