@@ -15,6 +15,7 @@ import (
 
 	"github.com/sugarme/gotch/nn"
 
+	"github.com/seed-140d0f39/gtg/adapters/dashboard"
 	"github.com/seed-140d0f39/gtg/adapters/prom"
 	"github.com/seed-140d0f39/gtg/adapters/runlog"
 	"github.com/seed-140d0f39/gtg/clip"
@@ -34,6 +35,8 @@ type Guard struct {
 	thread  *torch.Thread // that Attach locked, nil when it did not
 	started time.Time
 	hub     *delivery.Hub
+	// The live page, nil without one.
+	dashboard *dashboard.Server
 
 	done chan struct{}
 	err  atomic.Pointer[error]
@@ -159,12 +162,24 @@ func (g *Guard) fit() error {
 	return err
 }
 
-// openSinks makes the sinks that need a file or a registry.
+// openSinks makes the sinks that need a file, a registry or an address.
 func (g *Guard) openSinks() error {
 	o := g.options
 	sinks := o.sinks
 	if !o.logged {
 		sinks = append(sinks, delivery.Named{Name: "slog", Sink: &fallback{}})
+	}
+	if o.dashboard != nil {
+		defer func() {
+			if g.hub == nil {
+				g.shutDashboard()
+			}
+		}()
+		live, err := g.openDashboard()
+		if err != nil {
+			return err
+		}
+		sinks = append(sinks, live...)
 	}
 	if o.metrics != nil {
 		s, err := prom.New(o.metrics, append([]prom.Option{prom.WithDropped(g.dropped)}, o.promOpts...)...)

@@ -29,6 +29,8 @@ type options struct {
 	detectors  func(*monitor.Run) []monitor.Detector
 	sinks      []delivery.Named
 	logged     bool // the caller has a place for events: no fallback
+	logger     *zap.Logger
+	dashboard  *dashboardOptions
 	metrics    prometheus.Registerer
 	promOpts   []prom.Option
 	runLog     string
@@ -138,7 +140,7 @@ func WithLogger(log *zap.Logger, opts ...zaplog.Option) Option {
 			o.refuse("WithLogger(nil): use zap.NewNop() for no log")
 			return
 		}
-		o.logged = true
+		o.logged, o.logger = true, log
 		o.sinks = append(o.sinks, delivery.Named{Name: "zap", Sink: zaplog.New(log, opts...)})
 	}
 }
