@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-140d0f39/gtg/internal/spectrum"
 	"github.com/seed-140d0f39/gtg/internal/torch"
+	"github.com/seed-140d0f39/gtg/monitor"
 )
 
 // GradCurvature is what [Curvature] measures, with g the gradient of the loss by
@@ -91,6 +92,18 @@ type HessianSpectrum struct {
 	Trace, TraceError float64
 	// Products is how many products with the Hessian it took.
 	Products int
+}
+
+// Class is the kind of critical point that the spectrum allows, see
+// [monitor.Curvature.Class]: at a point whose gradient is insignificant, that is what
+// the point is.
+func (s HessianSpectrum) Class() monitor.Class {
+	k := monitor.Curvature{
+		LambdaMax: monitor.Known(s.LambdaMax), LambdaMin: monitor.Known(s.LambdaMin),
+		LambdaMaxResidual: monitor.Known(s.LambdaMaxResidual), LambdaMinResidual: monitor.Known(s.LambdaMinResidual),
+		Converged: s.Converged,
+	}
+	return k.Class()
 }
 
 // Spectrum measures both ends of the spectrum of the loss's Hessian by the tensors,

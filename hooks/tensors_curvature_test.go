@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-140d0f39/gtg/hooks"
 	"github.com/seed-140d0f39/gtg/internal/torch"
+	"github.com/seed-140d0f39/gtg/monitor"
 )
 
 func TestCurvatureAndSpectrumOfASaddle(t *testing.T) {
@@ -29,6 +30,7 @@ func TestCurvatureAndSpectrumOfASaddle(t *testing.T) {
 	require.InDelta(t, 2, s.LambdaMax, 1e-10)
 	require.InDelta(t, -2, s.LambdaMin, 1e-10)
 	require.True(t, s.Converged)
+	require.Equal(t, monitor.ClassSaddle, s.Class())
 	require.InDelta(t, 0, s.Trace, 1e-10, "Rademacher probes are exact for a diagonal matrix")
 	require.InDelta(t, 0, s.TraceError, 1e-10)
 
@@ -78,7 +80,7 @@ func ExampleSpectrum() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("from %.3f to %.3f: a saddle point\n", s.LambdaMin, s.LambdaMax)
+	fmt.Printf("from %.3f to %.3f: %s\n", s.LambdaMin, s.LambdaMax, s.Class())
 	// Output:
-	// from -2.000 to 2.000: a saddle point
+	// from -2.000 to 2.000: saddle
 }

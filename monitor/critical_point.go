@@ -123,6 +123,13 @@ func (d *criticalPoint) observeNorm(c *Course) {
 // wantsSpectrum says whether the class waits for a probe.
 func (d *criticalPoint) wantsSpectrum() bool { return d.now.Latch.On && !d.now.Told }
 
+// Class is the kind of critical point that both ends of the measured spectrum allow
+// (Deep Learning, section 8.2.2): a minimum, a saddle, a maximum, flat where both are
+// 0, or unknown where they were not measured, have not converged or are too
+// inaccurate. Whether the gradient is small enough to speak of a critical point is
+// another question.
+func (k *Curvature) Class() Class { return classify(k, 0) }
+
 // classify decides the kind of critical point from both ends of the spectrum and
 // from the largest curvature that the run has had. An end counts as 0 when it is
 // below criticalFloor of the larger of the two; one whose residual does not let

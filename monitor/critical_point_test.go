@@ -110,6 +110,12 @@ func TestClassify(t *testing.T) {
 	}
 }
 
+func TestClassOfASpectrum(t *testing.T) {
+	for class, k := range map[Class]Curvature{ClassMinimum: spectrum(1, 5), ClassSaddle: spectrum(-2, 2), ClassMaximum: spectrum(-5, -1), ClassFlat: spectrum(0, 0), ClassUnknown: {}} {
+		require.Equal(t, class, k.Class())
+	}
+}
+
 // Multiplying the loss by any constant changes no class.
 func TestClassifyHasNoScale(t *testing.T) {
 	for _, scale := range []float64{1e-150, 1e-7, 1, 1e7, 1e150} {
