@@ -1,7 +1,8 @@
 # What builds and tests without cgo and without libtorch.
-PURE = ./clip/... ./monitor/... ./adapters/... ./internal/delivery/... ./internal/spectrum/... ./internal/setup/... ./cmd/...
+PURE = ./clip/... ./monitor/... ./adapters/... ./cmd/... ./internal/browser/... ./internal/delivery/... \
+	./internal/digest/... ./internal/figures/... ./internal/report/... ./internal/screenshot/... ./internal/setup/... ./internal/spectrum/...
 
-.PHONY: help setup demo test pure race bench golden lint fuzz clean
+.PHONY: help setup demo test pure race bench screenshots golden lint fuzz clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,10 +12,11 @@ setup: ## Install what is missing and fit gotch to this machine's libtorch
 
 demo: setup ## Train a character model on Go's own sources, watched by gtg
 	go run ./examples/charrnn
+	@bin/gtg report charrnn.gtg.jsonl -o charrnn.html
 
 test: setup ## Run all tests
 	CGO_ENABLED=0 go build -buildvcs=false $(PURE)
-	go test -timeout 20m ./...
+	PATH="$$(scripts/tools.sh):$$PATH" go test -timeout 20m ./...
 
 pure: ## Test, without cgo, what needs no libtorch
 	CGO_ENABLED=0 go test -short -timeout 10m $(PURE)
@@ -26,6 +28,9 @@ bench: setup ## Run the benchmarks: clipping beside others, what a step of gtg c
 	go run -tags gtg_bench ./internal/clipbench
 	go test -run '^$$' -bench . -benchmem -timeout 30m ./...
 
+screenshots: ## Take the README's pictures with Chromium
+	CGO_ENABLED=0 go run ./internal/screenshot -o docs
+
 golden: ## Write the golden files anew, with Debian's python3-torch
 	@scripts/golden.sh
 
@@ -36,5 +41,5 @@ fuzz: setup ## Run each fuzz target for 10 seconds
 	@scripts/fuzz.sh 10s
 
 clean: ## Remove what set-up, the examples and the tools wrote here
-	rm -rf bin go.work go.work.sum internal/torch/zlibtorch.go
+	rm -rf bin charrnn.html report.html go.work go.work.sum internal/torch/zlibtorch.go
 	find . -name '*.gtg.jsonl' -o -name '*.test' -o -name '*.prof' | xargs rm -f
