@@ -19,9 +19,6 @@
 // later one, so what was handed over for an hour lasts that long should the next
 // process be killed. The end of an alert is posted for five minutes. Several
 // Alertmanagers of a cluster are told each for itself.
-//
-// A run that Prometheus scrapes can be alerted of by rules instead (rules/ in
-// gtg's repository), whose alerts have other names. Both at once page twice.
 package alertmanager
 
 import (

@@ -39,7 +39,7 @@ type vector interface {
 func newMetrics() *metrics {
 	m := &metrics{
 		reportsDropped: prometheus.NewDesc("gtg_reports_dropped_total",
-			"Records that a sink has lost because its queue was full or it was switched off.", []string{"run", "sink"}, nil),
+			"Records that a sink has lost because its queue was full, it was switched off or it could not deliver them.", []string{"run", "sink"}, nil),
 		drops: map[string]dropped{},
 	}
 	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
