@@ -32,6 +32,7 @@
 //	gtg_monitor_duration_seconds     gtg_seconds             histogram, what gtg itself costs
 //	gtg_layer_gradient_norm          param_grad_norms        gauge, label layer, on request
 //	gtg_last_step_timestamp_seconds  started + t             gauge, Unix time
+//	gtg_run_end_timestamp_seconds    end                     gauge, Unix time, absent before the end
 //	gtg_reports_dropped_total        (delivery)              counter, label sink
 //
 // Counters, histograms and gtg_detector_firing exist at 0 from the start, for

@@ -17,7 +17,7 @@ type metrics struct {
 	info                                              *prometheus.GaugeVec
 	steps, clips, nonfiniteGradients, nonfiniteLosses *prometheus.CounterVec
 	skipped, detections                               *prometheus.CounterVec
-	step, timestamp, loss, lr                         *prometheus.GaugeVec
+	step, timestamp, end, loss, lr                    *prometheus.GaugeVec
 	norm, clippedNorm, squaredNorm                    *prometheus.GaugeVec
 	curvature, rayleigh, clipRatio, clipThreshold     *prometheus.GaugeVec
 	rho, rhoLimit, lambdaMax, lambdaMin               *prometheus.GaugeVec
@@ -63,6 +63,7 @@ func newMetrics() *metrics {
 	m.steps = counter("steps_total", "Optimizer steps that this process reported.")
 	m.step = gauge("global_step", "Number of the last step; goes on after a resume.")
 	m.timestamp = gauge("last_step_timestamp_seconds", "Unix time of the last step.")
+	m.end = gauge("run_end_timestamp_seconds", "Unix time of the run's end; absent while it goes on.")
 	m.loss = gauge("loss", "Last finite loss.")
 	m.lr = gauge("learning_rate", "Learning rate in force.")
 	m.norm = gauge("gradient_norm", "Last finite L2 norm of all gradients before clipping.")

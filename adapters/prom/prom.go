@@ -140,6 +140,7 @@ func (s *Sink) Start(r *monitor.Run) error {
 	s.normHistogram = m.normHistogram.WithLabelValues(s.run)
 	s.duration = m.duration.WithLabelValues(s.run)
 	s.overhead = m.overhead.WithLabelValues(s.run)
+	m.end.DeleteLabelValues(s.run) // of an earlier run of that name
 	for i, vec := range [gauges]*prometheus.GaugeVec{m.step, m.timestamp, m.loss, m.lr, m.norm, m.clippedNorm, m.squaredNorm,
 		m.curvature, m.rayleigh, m.rho, m.rhoLimit, m.lambdaMax, m.lambdaMin, m.curvatureTime, m.clipRatio, m.clipThreshold} {
 		s.gauges[i] = gauge{vec: vec, labels: []string{s.run}}
@@ -292,14 +293,18 @@ func (s *Sink) Event(e *monitor.Event) error {
 	return nil
 }
 
-// Close leaves the series as they are but for the detectors, which fire no
-// more, or removes them all (see [WithRemoval]).
+// Close says that the run is over and leaves the series as they are but for the
+// detectors, which fire no more, or removes them all (see [WithRemoval]).
 func (s *Sink) Close(context.Context, *monitor.End) error {
 	for _, firing := range s.firing {
 		firing.Set(0)
 	}
-	if s.removal && s.steps != nil {
+	switch {
+	case s.steps == nil: // never started
+	case s.removal:
 		s.metrics.remove(s.run)
+	default:
+		s.metrics.end.WithLabelValues(s.run).SetToCurrentTime()
 	}
 	return nil
 }

@@ -288,6 +288,7 @@ func TestTheTableOfTheMetrics(t *testing.T) {
 	require.NoError(t, s.Start(&monitor.Run{Params: []monitor.Param{{}}}))
 	require.NoError(t, s.Step(everything(1)))
 	require.NoError(t, s.Step(everything(2)))
+	require.NoError(t, s.Close(t.Context(), &monitor.End{}))
 	families, err := reg.Gather()
 	require.NoError(t, err)
 	var exported []string
