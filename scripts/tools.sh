@@ -19,7 +19,7 @@ unpack() {
 	command -v apt-get >/dev/null || return
 	folder=$(mktemp -d) || return
 	(
-		cd "$folder" || exit
+		cd "$folder" && chmod 755 . || exit # apt fetches as a user of its own
 		apt-get download -q "$1" || { as_root apt-get update -q && apt-get download -q "$1"; }
 	) >&2 && mkdir -p "$cache" && dpkg-deb -x "$folder"/*.deb "$cache"
 	status=$?
@@ -27,7 +27,7 @@ unpack() {
 	return $status
 }
 
-for tool in prometheus:promtool prometheus-alertmanager:prometheus-alertmanager; do
+for tool in prometheus:promtool prometheus-alertmanager:prometheus-alertmanager prometheus-pushgateway:prometheus-pushgateway; do
 	command -v "${tool#*:}" >/dev/null || unpack "${tool%:*}" "${tool#*:}" ||
 		warn "Debian's package ${tool%:*} could not be had"
 done
