@@ -1,5 +1,5 @@
 # What builds and tests without cgo and without libtorch.
-PURE = ./clip/... ./monitor/... ./adapters/... ./cmd/... ./internal/browser/... ./internal/delivery/... \
+PURE = ./clip/... ./monitor/... ./adapters/... ./cmd/... ./dashboards/... ./internal/browser/... ./internal/delivery/... \
 	./internal/digest/... ./internal/figures/... ./internal/report/... ./internal/screenshot/... ./internal/setup/... ./internal/spectrum/... ./rules/...
 
 .PHONY: help setup demo test pure race bench screenshots golden lint fuzz clean

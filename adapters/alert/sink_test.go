@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -62,6 +63,19 @@ func (b *book) take() (all []string) {
 	}
 	b.seen = nil
 	return all
+}
+
+// told is what was written since, and times is when it was tried.
+func (b *book) told() []alert.Alert {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.seen)
+}
+
+func (b *book) times() []time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.calls)
 }
 
 func (b *book) attempts() int {
@@ -222,10 +236,10 @@ func TestAFiringAlertIsToldAgainAndItsEndForAWhile(t *testing.T) {
 		s := started(t, one(r), instant...)
 		begin(t, s, monitor.Cliff)
 		time.Sleep(10*time.Minute + time.Second)
-		for _, a := range b.seen {
+		for _, a := range b.told() {
 			require.True(t, a.Expires.After(a.Started))
 		}
-		require.Equal(t, 4*time.Minute, b.seen[10].Expires.Sub(b.calls[10]))
+		require.Equal(t, 4*time.Minute, b.told()[10].Expires.Sub(b.times()[10]))
 		require.Len(t, b.take(), 11)
 		over(t, s, monitor.Cliff)
 		time.Sleep(time.Hour)
@@ -268,8 +282,8 @@ func TestThePaceIsKept(t *testing.T) {
 			begin(t, s, k)
 		}
 		time.Sleep(time.Minute)
-		require.Len(t, b.calls, 3)
-		require.Equal(t, 6*time.Second, b.calls[2].Sub(b.calls[0]))
+		require.Len(t, b.times(), 3)
+		require.Equal(t, 6*time.Second, b.times()[2].Sub(b.times()[0]))
 		require.NoError(t, closing(s, time.Second))
 	})
 }
@@ -324,7 +338,7 @@ func TestTheChoiceOnExit(t *testing.T) {
 			require.Equal(t, []string{"cliff+"}, b.take())
 			require.NoError(t, closing(s, time.Second))
 			if name == "hand over" {
-				require.Equal(t, 3*time.Hour, b.seen[0].Expires.Sub(b.calls[1]))
+				require.Equal(t, 3*time.Hour, b.told()[0].Expires.Sub(b.times()[1]))
 			}
 			require.Equal(t, c.want, b.take(), name)
 		}
