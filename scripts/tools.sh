@@ -19,7 +19,7 @@ unpack() {
 	command -v apt-get >/dev/null || return
 	folder=$(mktemp -d) || return
 	(
-		cd "$folder" && chmod 755 . || exit # apt fetches as a user of its own
+		cd "$folder" || exit
 		apt-get download -q "$1" || { as_root apt-get update -q && apt-get download -q "$1"; }
 	) >&2 && mkdir -p "$cache" && dpkg-deb -x "$folder"/*.deb "$cache"
 	status=$?

@@ -14,6 +14,7 @@ package push
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -126,11 +127,24 @@ func (s *Sink) push(ctx context.Context) error {
 	if s.config.Username != "" {
 		p.BasicAuth(s.config.Username, s.config.Password)
 	}
-	err := p.PushContext(ctx)
+	err := s.redacted(p.PushContext(ctx))
 	if err != nil && !answer.again {
 		return backoff.Permanent(err)
 	}
 	return err
+}
+
+// redacted takes the credentials out of an error: a server may repeat them.
+func (s *Sink) redacted(err error) error {
+	if err == nil || s.config.Password == "" {
+		return err
+	}
+	basic := base64.StdEncoding.EncodeToString([]byte(s.config.Username + ":" + s.config.Password))
+	text := strings.NewReplacer(basic, "[redacted]", s.config.Password, "[redacted]").Replace(err.Error())
+	if text == err.Error() {
+		return err
+	}
+	return errors.New(text)
 }
 
 // outcome gathers what is left of the run, without the label that the group has.

@@ -89,10 +89,14 @@ func TestSickGateways(t *testing.T) {
 	require.NoError(t, train(t, t.Context(), push.Config{URL: server.URL}, "a"))
 	require.EqualValues(t, 3, calls.Load(), "it comes once the gateway is back")
 
-	server = serve(func(w http.ResponseWriter, r *http.Request) { http.Error(w, "bad", http.StatusBadRequest) })
+	server = serve(func(w http.ResponseWriter, r *http.Request) { 
+		_, password, _ := r.BasicAuth()
+		http.Error(w, "bad "+r.Header.Get("Authorization")+password, http.StatusBadRequest)
+	})
 	err := train(t, t.Context(), push.Config{URL: server.URL, Username: "me", Password: "hush"}, "a")
 	require.ErrorContains(t, err, `run "a"`)
 	require.ErrorContains(t, err, "400")
+	require.Contains(t, err.Error(), "bad Basic [redacted]")
 	require.NotContains(t, err.Error(), "hush")
 	require.EqualValues(t, 1, calls.Load(), "what is refused is not sent twice")
 
