@@ -89,7 +89,7 @@ func TestSickGateways(t *testing.T) {
 	require.NoError(t, train(t, t.Context(), push.Config{URL: server.URL}, "a"))
 	require.EqualValues(t, 3, calls.Load(), "it comes once the gateway is back")
 
-	server = serve(func(w http.ResponseWriter, r *http.Request) { 
+	server = serve(func(w http.ResponseWriter, r *http.Request) {
 		_, password, _ := r.BasicAuth()
 		http.Error(w, "bad "+r.Header.Get("Authorization")+password, http.StatusBadRequest)
 	})
