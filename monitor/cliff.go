@@ -35,6 +35,9 @@ type cliffState struct {
 	Range *clip.Range `json:"range"`
 	Steps int64       `json:"steps"` // outliers of this incident
 	Worst float64     `json:"worst"` // the largest norm over its limit
+	// Rebased is the step at which outliers of this incident became the range.
+	Rebased int64  `json:"rebased"`
+	Why     string `json:"why,omitempty"`
 }
 
 func newCliff() *cliff {
@@ -58,7 +61,7 @@ func (d *cliff) Restore(state []byte) error {
 	return nil
 }
 
-func (d *cliff) Observe(_ *Step, c *Course) Condition {
+func (d *cliff) Observe(s *Step, c *Course) Condition {
 	norm, ok := c.Norm()
 	if !ok {
 		return Undecided
@@ -71,13 +74,17 @@ func (d *cliff) Observe(_ *Step, c *Course) Condition {
 	}
 	if outlier {
 		if !d.now.Latch.On {
-			d.now.Steps, d.now.Worst = 0, 0
+			d.now.Steps, d.now.Worst, d.now.Rebased, d.now.Why = 0, 0, 0, ""
 		}
 		d.now.Steps++
 		d.now.Worst = max(d.now.Worst, min(norm/limit, largest))
 		d.norm, d.limit, d.median = norm, limit, median
 	}
-	return d.now.Latch.observe(outlier, !outlier, 1, cliffQuiet)
+	condition := d.now.Latch.observe(outlier, !outlier, 1, cliffQuiet)
+	if d.now.Range.Rebased() && d.now.Latch.On {
+		d.now.Rebased, d.now.Why = s.Step, c.now.Schedule.why(s.Step)
+	}
+	return condition
 }
 
 func (d *cliff) Explain(e *Event) {
@@ -87,6 +94,10 @@ func (d *cliff) Explain(e *Event) {
 		e.Values = map[string]float64{"steps": float64(d.now.Steps), "worst": d.now.Worst}
 		e.Summary = fmt.Sprintf("The gradient norm has been within its range for %d records; since step %d there were %d outliers, the largest %.3g times the limit.",
 			cliffQuiet, e.Since, d.now.Steps, d.now.Worst)
+		if d.now.Rebased > 0 {
+			e.Values["rebased"] = float64(d.now.Rebased)
+			e.Summary += fmt.Sprintf(" At step %d so many had come that they were taken for a new level, the range from then on%s.", d.now.Rebased, d.now.Why)
+		}
 		return
 	}
 	e.Values = map[string]float64{"grad_norm": d.norm, "limit": d.limit, "median": d.median}

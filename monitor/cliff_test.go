@@ -3,6 +3,8 @@ package monitor
 import (
 	"math/rand/v2"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // magnify multiplies the gradients of a step.
@@ -55,4 +57,23 @@ func TestCliff(t *testing.T) {
 	recipe{name: "trend", steps: 3000, loss: plainLoss, norm: func(t int, r *rand.Rand) float64 {
 		return (1 + float64(t)/50) * plainNorm(t, r)
 	}}.silent(t, Cliff)
+}
+
+// Norms that take a new level are one incident, and its end says so.
+func TestCliffSaysThatTheLevelIsNew(t *testing.T) {
+	p := recipe{name: "new level", steps: 1000, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
+		s.LR = Known(0.1)
+		if t >= 600 {
+			s.LR = Known(0.5)
+			magnify(s, 100)
+		}
+	}}
+	events := observe(p.run(), p.make(1))
+	require.Len(t, events, 3) // the last one says that the gradient has risen, which is healthy
+	require.Equal(t, int64(601), events[0].Step)
+	end := events[1]
+	require.Equal(t, Resolved, end.State)
+	require.Equal(t, 616.0, end.Values["rebased"])
+	require.Contains(t, end.Summary, "At step 616 so many had come that they were taken for a new level, "+
+		"the range from then on, after the learning rate had gone from 0.1 to 0.5 at step 601.")
 }

@@ -38,6 +38,7 @@ type Course struct {
 	block            bool // the loss completed a block of the history
 	grads            bool // there was at least one gradient that is not 0, and all were judged
 	curved           bool // gᵀHg was measured and is finite
+	succeeded        bool // the cosine with the last step's gradient was measured
 	before           lossRange
 }
 
@@ -58,8 +59,7 @@ type courseState struct {
 	LowNorm   float64  `json:"low_norm"`
 	HighNorm  float64  `json:"high_norm"`
 	ZeroNorms int64    `json:"zero_norms"` // in a row
-	LR        float64  `json:"lr"`
-	WarmUp    int64    `json:"warm_up"` // the last loss before which the learning rate rose
+	Schedule  schedule `json:"schedule"`
 	Depth     depth    `json:"depth"`
 	Params    []record `json:"params"`
 
@@ -71,7 +71,8 @@ type courseState struct {
 	ClipDecisions int64 `json:"clip_decisions"`
 	Curvatures    int64 `json:"curvatures"` // records with gᵀHg
 
-	Curvature curvatureCourse `json:"curvature"`
+	Curvature  curvatureCourse  `json:"curvature"`
+	Successive successiveCourse `json:"successive"`
 }
 
 // lossRange is the recent range of the loss before the step at hand.
@@ -226,10 +227,12 @@ func (c *Course) observe(s *Step) {
 	if s.Action == ActionSkip || s.Action == ActionStop {
 		now.Skipped++
 	}
+	now.Schedule.observe(s, now.LossCount)
 	c.observeLoss(s)
 	c.observeNorm(s)
 	c.observeParams(s)
 	c.observeCurvature(s)
+	c.observeSuccessive(s)
 }
 
 func (c *Course) observeLoss(s *Step) {
@@ -237,12 +240,6 @@ func (c *Course) observeLoss(s *Step) {
 	c.block = false
 	if c.loss, c.hasLoss = s.Loss.Finite(); c.hasLoss && math.Abs(c.loss) > largest {
 		c.hasLoss = false
-	}
-	if lr, ok := s.LR.Finite(); ok {
-		if now.LR > 0 && lr > now.LR {
-			now.WarmUp = now.LossCount
-		}
-		now.LR = lr
 	}
 	if !c.hasLoss {
 		return

@@ -50,6 +50,8 @@ type Step struct {
 	Clip Clip
 	// Action is what was done.
 	Action Action
+	// Successive relates this gradient to those of the steps before.
+	Successive Successive
 	// Curvature is nil on the steps that did not measure it.
 	Curvature *Curvature
 	// GTGSeconds is what gtg itself cost in this step.

@@ -72,7 +72,7 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 		return Clear
 	}
 	h := &c.now.History
-	calm := float64(c.now.LossCount - c.now.WarmUp)
+	calm := float64(c.now.LossCount - c.now.Schedule.WarmUp)
 	if len(h.Means) < stuckBlocks || calm < max(stuckRecords, stuckPart*float64(c.now.LossCount)) {
 		return Clear
 	}

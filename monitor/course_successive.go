@@ -1,0 +1,65 @@
+package monitor
+
+import "math"
+
+const (
+	// signalMeasured is how many cosines there must be before their mean says
+	// anything, and signalSlow the weight of the newest in the long mean.
+	signalMeasured = 32
+	signalSlow     = 1.0 / 512
+)
+
+// successiveCourse is what the course knows of how successive gradients relate.
+// Its windows count measurements, not steps.
+type successiveCourse struct {
+	Cosines  window  `json:"cosines"`  // with the gradient of the step before
+	Cosines2 window  `json:"cosines2"` // with that of the step before the last
+	Count    int64   `json:"count"`
+	Mean     float64 `json:"mean"`  // the long mean of the cosine
+	Early    float64 `json:"early"` // the mean of the first window
+}
+
+func (c *Course) observeSuccessive(s *Step) {
+	now := &c.now.Successive
+	c.succeeded = false
+	cosine, ok := s.Successive.Cosine.Finite()
+	if !ok || math.Abs(cosine) > 1 {
+		return
+	}
+	c.succeeded = true
+	now.Cosines.push(cosine)
+	if cosine2, ok := s.Successive.Cosine2.Finite(); ok && math.Abs(cosine2) <= 1 {
+		now.Cosines2.push(cosine2)
+	}
+	now.Count++
+	now.Mean += max(signalSlow, 1/float64(now.Count)) * (cosine - now.Mean)
+	if now.Count == span {
+		now.Early, _ = now.Cosines.mean()
+	}
+}
+
+// Signal is the share of gᵀg that is the squared norm of the true gradient, not
+// the noise of mini-batches: the mean cosine between the gradients of successive
+// steps, whose batches are independent of each other (McCandlish et al. 2018,
+// appendix A). It comes with its standard error. Where a step jumps from one wall
+// of a valley to the other it is negative. Not ok before there are 32 measurements.
+func (c *Course) Signal() (share, err float64, ok bool) {
+	share, err = c.now.Successive.Cosines.mean()
+	return share, err, c.now.Successive.Cosines.n >= signalMeasured
+}
+
+// mean is the mean of the window's values, with its standard error.
+func (w *window) mean() (mean, err float64) {
+	if w.n == 0 {
+		return 0, 0
+	}
+	n := float64(w.n)
+	for _, v := range w.ring[:w.n] {
+		mean += v / n
+	}
+	var squares float64
+	for _, v := range w.ring[:w.n] {
+		squares += (v - mean) * (v - mean)
+	}
+	return mean, math.Sqrt(squares) / n
+}
