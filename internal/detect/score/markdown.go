@@ -32,6 +32,14 @@ func (r Rate) String() string {
 	return fmt.Sprintf("%.2f (%d in %d steps; %.2f–%.2f)", r.Per10000, r.Events, r.Steps, r.Interval.Low, r.Interval.High)
 }
 
+// short is the rate alone.
+func (r Rate) short() string {
+	if r.Steps == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f", r.Per10000)
+}
+
 // Markdown writes the report as Markdown tables; verbose adds those by program
 // and by case.
 func (r *Report) Markdown(out io.Writer, verbose bool) {
