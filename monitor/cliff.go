@@ -21,7 +21,8 @@ const cliffSmall = 0.2
 // back, so that what leaps is both said and clipped, but for the small gradients of
 // a converged run, which may well be clipped and are no news. What climbs in many
 // steps is clipped by Outlier's ceiling and is no cliff here. It fires in the same step and
-// resolves after cliffQuiet records within the range. A rise in many small
+// resolves after cliffQuiet records within the range. Within a window after a leap of the
+// learning rate upwards nothing is judged: longer steps lead to other slopes. A rise in many small
 // steps is a trend and no cliff; a new level that stays becomes the range
 // (Deep Learning, section 8.2.4 and figure 8.3; Pascanu, Mikolov and Bengio
 // 2013, section 3).
@@ -68,6 +69,9 @@ func (d *cliff) Observe(s *Step, c *Course) Condition {
 	}
 	median := d.now.Range.Median()
 	limit, outlier := d.now.Range.Observe(norm)
+	if c.now.Schedule.raised() && !d.now.Latch.On {
+		outlier = false
+	}
 	if outlier && c.now.NormCount >= early {
 		baseline := math.Exp(c.Baseline())
 		outlier = median > cliffSmall*baseline || norm > clip.RangeRatio*baseline
@@ -82,7 +86,7 @@ func (d *cliff) Observe(s *Step, c *Course) Condition {
 	}
 	condition := d.now.Latch.observe(outlier, !outlier, 1, cliffQuiet)
 	if d.now.Range.Rebased() && d.now.Latch.On {
-		d.now.Rebased, d.now.Why = s.Step, c.now.Schedule.why(s.Step)
+		d.now.Rebased, d.now.Why = s.Step, c.now.Schedule.why()
 	}
 	return condition
 }

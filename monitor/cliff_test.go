@@ -53,6 +53,12 @@ func TestCliff(t *testing.T) {
 	for _, f := range cliffFaults() {
 		f.check(t)
 	}
+	recipe{name: "higher learning rate", steps: 1000, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
+		if s.LR = Known(0.1); t >= 600 {
+			s.LR = Known(1)
+			magnify(s, 100)
+		}
+	}}.silent(t, Cliff)
 	// A trend is no cliff.
 	recipe{name: "trend", steps: 3000, loss: plainLoss, norm: func(t int, r *rand.Rand) float64 {
 		return (1 + float64(t)/50) * plainNorm(t, r)
@@ -64,8 +70,10 @@ func TestCliffSaysThatTheLevelIsNew(t *testing.T) {
 	p := recipe{name: "new level", steps: 1000, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
 		s.LR = Known(0.1)
 		if t >= 600 {
-			s.LR = Known(0.5)
 			magnify(s, 100)
+		}
+		if t >= 600 {
+			s.LR = Known(0.01)
 		}
 	}}
 	events := observe(p.run(), p.make(1))
@@ -75,5 +83,5 @@ func TestCliffSaysThatTheLevelIsNew(t *testing.T) {
 	require.Equal(t, Resolved, end.State)
 	require.Equal(t, 616.0, end.Values["rebased"])
 	require.Contains(t, end.Summary, "At step 616 so many had come that they were taken for a new level, "+
-		"the range from then on, after the learning rate had gone from 0.1 to 0.5 at step 601.")
+		"the range from then on, after the learning rate had gone from 0.1 to 0.01 at step 601.")
 }

@@ -73,6 +73,7 @@ type courseState struct {
 
 	Curvature  curvatureCourse  `json:"curvature"`
 	Successive successiveCourse `json:"successive"`
+	Updates    updateCourse     `json:"updates"`
 }
 
 // lossRange is the recent range of the loss before the step at hand.
@@ -93,7 +94,7 @@ func NewCourse(run *Run) *Course {
 	c.now.History = newHistory()
 	c.now.Params = make([]record, len(run.Params))
 	for i := range c.now.Params {
-		c.now.Params[i] = record{Share: -1, Low: 1}
+		c.now.Params[i] = record{Share: -1, Low: 1, Norm: -1}
 	}
 	return c
 }
@@ -233,6 +234,7 @@ func (c *Course) observe(s *Step) {
 	c.observeParams(s)
 	c.observeCurvature(s)
 	c.observeSuccessive(s)
+	c.observeUpdates(s)
 }
 
 func (c *Course) observeLoss(s *Step) {

@@ -19,7 +19,9 @@ const (
 // Maas, Hannun and Ng 2013). Nearly all of a gradient, 99 % of its elements,
 // counts only where there once was much less: a large embedding has more zeros
 // than that in every step, from the first on, and is healthy, because they are
-// never the same ones. A step in which all gradients are 0 says nothing.
+// never the same ones. Weights that are all exactly 0 themselves are a symmetric start
+// and not dead: what is carried back through them is 0 until they move. A step in which
+// all gradients are 0 says nothing.
 type dead struct {
 	memory[latch]
 	run     *Run
@@ -34,7 +36,7 @@ func newDead(run *Run) *dead { return &dead{run: run} }
 func (d *dead) Kind() Kind { return Dead }
 
 func (r *record) dead() bool {
-	return r.Zero >= deadRecords || r.Nearly >= deadRecords && r.Low < deadAlive
+	return r.Norm != 0 && (r.Zero >= deadRecords || r.Nearly >= deadRecords && r.Low < deadAlive)
 }
 
 func (d *dead) Observe(_ *Step, c *Course) Condition {

@@ -23,6 +23,15 @@ func deadFaults() []fault {
 				zero(s, i)
 			}
 		}}, Dead, 100, 105, false, nil},
+		{recipe{name: "all die in one step, weights before biases", steps: 1500, layers: 2, loss: after(500, plainLoss, func(_ int, r *rand.Rand) float64 {
+			return 2.3 + 0.01*r.NormFloat64()
+		}), norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
+			if t >= 500 {
+				for i := range 3 {
+					zero(s, i)
+				}
+			}
+		}}, Dead, 600, 610, false, []Kind{Diverging, LossSpike}},
 		{recipe{name: "nearly all units of a layer", steps: 1500, layers: 6, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
 			if t >= 500 {
 				s.ZeroGrads[4] = width * width * 995 / 1000
@@ -45,6 +54,13 @@ func TestDead(t *testing.T) {
 	recipe{name: "embedding at batch size 1", steps: 2000, loss: plainLoss, norm: plainNorm, edit: func(_ int, s *Step, _ *rand.Rand) {
 		s.ZeroGrads[0] = width*width - 8
 	}}.silent(t, Dead)
+	// Weights that are all 0 are symmetric, and not dead.
+	recipe{name: "zero initialisation", steps: 500, layers: 2, loss: learning(0.7, 0.693, 30, 0.003), norm: plainNorm, edit: func(_ int, s *Step, _ *rand.Rand) {
+		for i := range 3 {
+			zero(s, i)
+		}
+		s.ParamNorms = []Number{Known(0), Known(0), Known(0), Known(0.1)}
+	}}.silent(t, Dead)
 	recipe{name: "now and then", steps: 2000, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
 		if t%90 != 0 {
 			zero(s, 4)
@@ -53,7 +69,8 @@ func TestDead(t *testing.T) {
 }
 
 func TestDeadNamesTheWorst(t *testing.T) {
-	f := deadFaults()[3]
+	all := deadFaults()
+	f := all[len(all)-1]
 	e := observe(f.run(), f.make(0))[0]
 	require.Equal(t, "layer3.weight", e.Param)
 	require.Equal(t, 2.0, e.Values["params"])

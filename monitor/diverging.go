@@ -22,18 +22,28 @@ const (
 	divergingLost = 0.9
 	divergingLong = 300
 	divergingPart = 0.1
+	// divergingDeep is how many times its start a loss without a bottom lies below 0
+	// at least, divergingSteep what its fall of one quarter of the run is at least to
+	// that of the quarter before, and divergingNorm how many times its first level
+	// the gradient norm is.
+	divergingDeep  = 100
+	divergingSteep = 0.9
+	divergingNorm  = 3
 	// divergingQuiet is how many records well below the line end it.
 	divergingQuiet = 64
 )
 
 // diverging fires when the loss climbs away from what it had reached and does
-// not come back. Both forms speak of the level, a median of 64, not of a loss:
+// not come back. All forms speak of the level, a median of 64, not of a loss:
 //
 //   - away: it stays above where it began by more than twice its start, twice
 //     the progress and 10 deviations, and above the upper octile of the first 32
 //     losses;
 //   - lost: after real progress, well above the noise, it stays about
-//     where it began (90 % of the progress lost) for long.
+//     where it began (90 % of the progress lost) for long;
+//   - bottomless: it has fallen below 0 by more than a hundred times its start, and
+//     falls the faster the longer, with gradients that grow. No loss that has a
+//     minimum does so: its sign is wrong.
 //
 // It resolves when the level has been half-way back for divergingQuiet records:
 // half-way to the best where there was real progress, else to the start.
@@ -46,10 +56,11 @@ type diverging struct {
 }
 
 type divergingState struct {
-	Latch latch   `json:"latch"`
-	Away  int64   `json:"away"`  // records in a row
-	Lost  int64   `json:"lost"`  // the same for the second form
-	Clear float64 `json:"clear"` // the level below which it has come back
+	Latch      latch   `json:"latch"`
+	Bottomless bool    `json:"bottomless"`
+	Away       int64   `json:"away"`  // records in a row
+	Lost       int64   `json:"lost"`  // the same for the second form
+	Clear      float64 `json:"clear"` // the level below which it has come back
 }
 
 func newDiverging() *diverging { return &diverging{} }
@@ -77,6 +88,9 @@ func (d *diverging) Observe(_ *Step, c *Course) Condition {
 	}
 	away := now.Away >= divergingStay
 	lost := now.Lost >= divergingLong && float64(now.Lost) >= divergingPart*float64(c.now.LossCount)
+	if c.block {
+		now.Bottomless = d.bottomless(c)
+	}
 	if (away || lost) && !now.Latch.On {
 		if now.Clear = start + margin/2; real {
 			now.Clear = start - progress/2
@@ -84,11 +98,24 @@ func (d *diverging) Observe(_ *Step, c *Course) Condition {
 	}
 	d.level, d.start, d.best = level, start, best
 	was := now.Latch.On
-	condition := now.Latch.observe(away || lost, level < now.Clear, 1, divergingQuiet)
+	condition := now.Latch.observe(away || lost || now.Bottomless, level < now.Clear && !now.Bottomless, 1, divergingQuiet)
 	if was && condition == Clear {
 		now.Away, now.Lost = 0, 0
 	}
 	return condition
+}
+
+// bottomless says whether the loss falls as nothing does that has a minimum.
+func (d *diverging) bottomless(c *Course) bool {
+	h := &c.now.History
+	if len(h.Means) < stuckBlocks {
+		return false
+	}
+	quarters := h.quarters()
+	a, b, e := quarters[0]-quarters[1], quarters[1]-quarters[2], quarters[2]-quarters[3]
+	norm, ok := c.NormLevel()
+	return ok && norm-c.Baseline() > math.Log(divergingNorm) && a > 0 && b > divergingSteep*a && e > divergingSteep*b &&
+		quarters[3] < -divergingDeep*max(math.Abs(c.Start()), math.Abs(c.now.EarlyHigh))
 }
 
 func (d *diverging) Explain(e *Event) {
@@ -96,6 +123,12 @@ func (d *diverging) Explain(e *Event) {
 	e.Values = map[string]float64{"level": d.level, "start": d.start, "best": d.best}
 	if e.State == Resolved {
 		e.Summary = fmt.Sprintf("The loss has come back to a level of %.4g, after it had climbed away at step %d.", d.level, e.Since)
+		return
+	}
+	if d.now.Bottomless {
+		e.Advice = "Look at the sign of the loss: a loss that has a minimum does not fall the faster the longer."
+		e.Summary = fmt.Sprintf("The loss falls without a bottom: it began at %.4g and is at %.4g, and both its fall and the gradient grow.",
+			d.start, d.level)
 		return
 	}
 	e.Summary = fmt.Sprintf("The loss has climbed to a level of %.4g and stays there; it began at %.4g and had reached %.4g.",

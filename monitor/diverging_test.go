@@ -14,6 +14,9 @@ func divergingFaults() []fault {
 		{recipe{name: "sign error", steps: 1500, loss: func(t int, r *rand.Rand) float64 {
 			return 0.7 + 0.01*float64(t)*(1+0.2*r.NormFloat64())
 		}, norm: plainNorm}, Diverging, 140, 400, false, nil},
+		{recipe{name: "loss negated", steps: 2000, loss: func(t int, r *rand.Rand) float64 {
+			return -0.7 - 0.02*float64(t) - 3e-4*float64(t*t)*(1+0.2*r.NormFloat64())
+		}, norm: func(t int, r *rand.Rand) float64 { return (1 + float64(t)/100) * plainNorm(t, r) }}, Diverging, 400, 900, false, nil},
 		{recipe{name: "short run", steps: 154, loss: func(t int, r *rand.Rand) float64 {
 			return 1.1 + 5*float64(t)*(1+0.5*r.NormFloat64())
 		}, noParams: true}, Diverging, 50, 130, false, nil},
@@ -33,6 +36,9 @@ func TestDiverging(t *testing.T) {
 	for _, f := range divergingFaults() {
 		f.check(t)
 	}
+	recipe{name: "reward that is maximised", steps: 3000, loss: func(t int, r *rand.Rand) float64 {
+		return -10 - 490/(1+math.Exp(-float64(t-1500)/200)) + 5*r.NormFloat64()
+	}, norm: plainNorm}.silent(t, Diverging)
 	recipe{name: "a bump", steps: 3000, loss: func(t int, r *rand.Rand) float64 {
 		bump := 1.5 * math.Exp(-math.Pow(float64(t-1500)/60, 2))
 		return plainLoss(t, r) + bump

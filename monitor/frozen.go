@@ -13,6 +13,9 @@ const (
 	// from which on that looks like dying units.
 	frozenGroup = 0.5
 	frozenDying = 0.5
+	// frozenLost is the share of its progress that the loss must have lost with the
+	// gradients, where nothing else tells dying units from frozen ones.
+	frozenLost = 0.25
 	// frozenQuiet is how many records with all gradients back end it.
 	frozenQuiet = 20
 )
@@ -26,18 +29,26 @@ const (
 //
 // Parameters that never had a gradient are frozen on purpose, as in transfer
 // learning, and only the verdict speaks of them. Zeros that begin at one depth
-// and reach from the first parameter to it are dying units, the business of
-// dead, because nothing is carried back through them.
+// and reach from the first weight to it are dying units, the business of
+// dead, because nothing is carried back through them; where but one parameter is
+// left and the loss went on as if nothing had been, they are frozen all the same.
 type frozen struct {
-	memory[latch]
+	memory[frozenState]
 	run     *Run
+	weights []int // places of the tensors of two or more dimensions
 	count   int
 	worst   int // the largest lost parameter
 	records int64
 	zeros   bool
 }
 
-func newFrozen(run *Run) *frozen { return &frozen{run: run} }
+type frozenState struct {
+	Latch latch `json:"latch"`
+	Began int64 `json:"began"` // the record in which the last group fell silent
+	Dying bool  `json:"dying"` // what became of it
+}
+
+func newFrozen(run *Run) *frozen { return &frozen{run: run, weights: newSlope(run).index} }
 
 func (d *frozen) Kind() Kind { return Frozen }
 
@@ -46,7 +57,7 @@ func (d *frozen) Observe(_ *Step, c *Course) Condition {
 		return Undecided
 	}
 	params := c.now.Params
-	zeroFor := silenced(params)
+	zeroFor := d.silenced(c)
 	d.count = 0
 	for i := range params {
 		r := &params[i]
@@ -59,12 +70,13 @@ func (d *frozen) Observe(_ *Step, c *Course) Condition {
 		}
 		d.count++
 	}
-	return d.now.observe(d.count > 0, d.count == 0, 1, frozenQuiet)
+	return d.now.Latch.observe(d.count > 0, d.count == 0, 1, frozenQuiet)
 }
 
 // silenced looks for a majority of parameters whose gradients became exactly 0
 // in the same record, and returns how many records ago, or 0.
-func silenced(params []record) int64 {
+func (d *frozen) silenced(c *Course) int64 {
+	params := c.now.Params
 	// The vote of Boyer and Moore finds the only possible majority.
 	var since int64
 	votes, trained := 0, 0
@@ -86,30 +98,72 @@ func silenced(params []record) int64 {
 	if since < frozenRecords {
 		return 0
 	}
-	// Dying units silence all parameters up to them and none beyond.
-	count, survivors, split := 0, 0, true
+	count, survivors := 0, 0
 	share, measured := 0.0, 0
 	for i := range params {
 		r := &params[i]
-		if r.Had < frozenHad {
-			continue
-		}
-		if r.Zero != since {
+		switch {
+		case r.Had < frozenHad:
+		case r.Zero != since:
 			survivors++
-			continue
-		}
-		count++
-		split = split && survivors == 0
-		if r.Share >= 0 {
-			share += r.Share
-			measured++
+		default:
+			count++
+			if r.Share >= 0 {
+				share += r.Share
+				measured++
+			}
 		}
 	}
-	dying := split || measured > 0 && share/float64(measured) >= frozenDying
-	if dying || float64(count) <= frozenGroup*float64(trained) {
+	if float64(count) <= frozenGroup*float64(trained) || measured > 0 && share/float64(measured) >= frozenDying {
+		return 0
+	}
+	if began := c.now.Records - since; d.now.Began != began {
+		d.now.Began = began
+		d.now.Dying = d.split(params, since) && (survivors > 1 || !c.undisturbed(since))
+	}
+	if d.now.Dying {
 		return 0
 	}
 	return since
+}
+
+// split says whether the parameters with a gradient of 0 are those that dying
+// units silence: all weights up to one layer and none beyond, with the biases
+// between them. That layer's own bias and the one before may do either, since
+// the order of weight and bias within a layer means nothing.
+func (d *frozen) split(params []record, since int64) bool {
+	edge := -1 // the last silent weight
+	for _, i := range d.weights {
+		if params[i].Had >= frozenHad && params[i].Zero == since {
+			edge = i
+		}
+	}
+	weight := 0
+	for i := range params {
+		isWeight := weight < len(d.weights) && d.weights[weight] == i
+		if isWeight {
+			weight++
+		}
+		if params[i].Had < frozenHad || !isWeight && (i == edge-1 || i == edge+1) {
+			continue
+		}
+		if (params[i].Zero == since) != (i <= edge) {
+			return false
+		}
+	}
+	return true
+}
+
+// undisturbed says whether the loss went on, that many records ago, from where it
+// was: what has died can no longer tell examples apart, and the loss leaps back
+// towards its start.
+func (c *Course) undisturbed(ago int64) bool {
+	w := &c.now.Losses
+	if ago >= int64(w.n) {
+		return false
+	}
+	older, newer := w.halves(int(ago))
+	return newer-older <= max(frozenLost*c.Progress(), c.now.BestNoise) && c.Progress() > 0
 }
 
 func (d *frozen) Explain(e *Event) {

@@ -28,6 +28,8 @@ func frozenFaults() []fault {
 			allBut(0, zero, 700, 1500)(t, s, r)
 			s.ZeroGrads = nil
 		}}, Frozen, 750, 755, false, nil},
+		{recipe{name: "all but the last bias exactly 0", steps: 1500, loss: plainLoss, norm: plainNorm, edit: allBut(7, zero, 700, 1500)},
+			Frozen, 750, 755, false, nil},
 		{recipe{name: "thawed again", steps: 1500, loss: plainLoss, norm: plainNorm, edit: allBut(5, undefine, 700, 1000)},
 			Frozen, 750, 755, true, nil},
 		{recipe{name: "one parameter", steps: 1500, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {

@@ -80,6 +80,15 @@ func (h *history) late() (fall, level, err float64) {
 	return before - level, level, deviation * math.Sqrt(2/float64(k))
 }
 
+// quarters are the means of the four quarters of the run. It needs at least 4 blocks.
+func (h *history) quarters() (q [4]float64) {
+	k := len(h.Means) / 4
+	for i, m := range h.Means[len(h.Means)-4*k:] {
+		q[i/k] += m / float64(k)
+	}
+	return q
+}
+
 // UnmarshalJSON takes back a history and checks that it can go on.
 func (h *history) UnmarshalJSON(data []byte) error {
 	type plain history

@@ -30,9 +30,6 @@ const (
 	// that many blocks of that many records.
 	spikeMemory = 32
 	spikeBlock  = 64
-	// spikeSchedule is the rise of the learning rate that lifts the loss by
-	// itself, so that a window's length after it nothing is judged.
-	spikeSchedule = 1.5
 )
 
 // lossSpike fires when the loss leaps far above its recent range, as it does
@@ -69,22 +66,14 @@ type spikeState struct {
 	Leaps [spikeMemory]float64 `json:"leaps"` // the highest of each block
 	// Spread is the long mean of the logarithm's deviation.
 	Spread float64 `json:"spread"`
-	LR     float64 `json:"lr"`
-	Wait   int     `json:"wait"` // losses that are not judged
 }
 
 func newLossSpike() *lossSpike { return &lossSpike{} }
 
 func (d *lossSpike) Kind() Kind { return LossSpike }
 
-func (d *lossSpike) Observe(s *Step, c *Course) Condition {
+func (d *lossSpike) Observe(_ *Step, c *Course) Condition {
 	now, r := &d.now, &c.before
-	if lr, ok := s.LR.Finite(); ok {
-		if now.LR > 0 && lr > spikeSchedule*now.LR {
-			now.Wait = span
-		}
-		now.LR = lr
-	}
 	loss, ok := c.Loss()
 	if !ok || r.n < spikeWarmUp {
 		return Undecided
@@ -108,8 +97,7 @@ func (d *lossSpike) Observe(s *Step, c *Course) Condition {
 	if spike && r.allPositive {
 		spike = math.Log(loss/r.median) > spikeLogDeviations*max(r.logSpread, now.Spread)
 	}
-	if now.Wait > 0 {
-		now.Wait--
+	if c.now.Schedule.raised() {
 		spike = false
 	}
 	if spike {

@@ -11,6 +11,7 @@ type record struct {
 	Undefined int64   `json:"undefined"` // the same for no gradient at all
 	Share     float64 `json:"share"`     // of exact zeros when it last was not 0; -1 when not measured
 	Low       float64 `json:"low"`       // the lowest share so far; 1 when not measured
+	Norm      float64 `json:"norm"`      // of the parameter itself when it was last measured; -1 when never
 }
 
 // observeParams follows each parameter's gradient. A step in which every
@@ -19,6 +20,13 @@ type record struct {
 // whose lists do not fit the run's parameters.
 func (c *Course) observeParams(s *Step) {
 	params := c.now.Params
+	if len(s.ParamNorms) == len(params) {
+		for i, n := range s.ParamNorms {
+			if v, ok := measure(n); ok {
+				params[i].Norm = v
+			}
+		}
+	}
 	norms, zeros := s.ParamGradNorms, s.ZeroGrads
 	if len(norms) != len(params) {
 		norms = nil

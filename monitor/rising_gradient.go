@@ -10,6 +10,8 @@ const (
 	// at least, and risingCalm at most when it has ended.
 	risingFactor = 1.5
 	risingCalm   = 1.2
+	// risingDeep is how many times its start the loss may lie below 0.
+	risingDeep = 4
 	// risingStay is for how many records, both ways.
 	risingStay = 100
 )
@@ -37,7 +39,8 @@ func (d *risingGradient) Observe(_ *Step, c *Course) Condition {
 	}
 	d.growth, d.start = norm-c.Baseline(), c.Start()
 	d.level, _ = c.Level()
-	improving := c.improving()
+	// A loss that falls far below 0 is no healthy one, see diverging.
+	improving := c.improving() && d.level > -risingDeep*math.Abs(d.start)
 	return d.now.observe(d.growth > math.Log(risingFactor) && improving,
 		d.growth < math.Log(risingCalm) || !improving, risingStay, risingStay)
 }

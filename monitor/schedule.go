@@ -10,13 +10,15 @@ const scheduleLeap = 1.5
 type schedule struct {
 	LR     float64 `json:"lr"`
 	WarmUp int64   `json:"warm_up"` // the last loss before which it rose
-	// The last leap: from what to what, at which step.
+	// The last leap: from what to what, at which step and how many records ago.
 	From float64 `json:"from"`
 	To   float64 `json:"to"`
 	Leap int64   `json:"leap"`
+	Ago  int64   `json:"ago"`
 }
 
 func (w *schedule) observe(s *Step, losses int64) {
+	w.Ago++
 	lr, ok := s.LR.Finite()
 	if !ok {
 		return
@@ -25,17 +27,18 @@ func (w *schedule) observe(s *Step, losses int64) {
 		w.WarmUp = losses
 	}
 	if w.LR > 0 && lr > 0 && (lr > scheduleLeap*w.LR || w.LR > scheduleLeap*lr) {
-		w.From, w.To, w.Leap = w.LR, lr, s.Step
+		w.From, w.To, w.Leap, w.Ago = w.LR, lr, s.Step, 0
 	}
 	w.LR = lr
 }
 
-// scheduleReach is for how many steps what changes is put down to a leap.
-const scheduleReach = 2 * span
+// raised says whether the learning rate leapt up within the last window: what the
+// run's own recent range was says little about it now.
+func (w *schedule) raised() bool { return w.Leap > 0 && w.To > w.From && w.Ago < span }
 
-// why says of what changed at the step whether the schedule accounts for it.
-func (w *schedule) why(step int64) string {
-	if w.Leap == 0 || step-w.Leap > scheduleReach {
+// why says of what changed now whether the schedule accounts for it.
+func (w *schedule) why() string {
+	if w.Leap == 0 || w.Ago > 2*span {
 		return ""
 	}
 	return fmt.Sprintf(", after the learning rate had gone from %.3g to %.3g at step %d", w.From, w.To, w.Leap)

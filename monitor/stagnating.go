@@ -23,6 +23,12 @@ func (d *stagnating) Explain(e *Event) {
 		return
 	}
 	e.Values["fall"] = d.fall
+	if d.immobile {
+		e.Advice = "Raise the learning rate, by a factor of 10 at a time."
+		e.Summary = fmt.Sprintf("The steps are too short to learn anything: no weight has moved by more than %.2g of its norm so far, and the loss, at %.4g, began at %.4g.",
+			d.moved, d.level, d.start)
+		return
+	}
 	work := "the gradients were not measured"
 	if d.hasNorm {
 		work = fmt.Sprintf("gᵀg is at %.3g times its first level", d.ratio)

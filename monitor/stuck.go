@@ -12,12 +12,17 @@ const (
 	stuckPart    = 0.5
 	stuckBlocks  = 16
 	// stuckFall is the share of its start by which the loss may have moved from
-	// the last but one quarter of the run to the last, stuckProgress that by
-	// which it may have moved in all, and stuckErrors how many standard errors
-	// both must allow for.
+	// the last but one quarter of the run to the last, where that is not noise,
+	// stuckProgress that by which it may have moved from the first quarter to the last
+	// and from its start, and stuckErrors how many standard errors all must allow for.
+	// stuckStart is how many deviations of a loss the start, a median of 3, may err by.
 	stuckFall     = 0.01
 	stuckProgress = 0.05
 	stuckErrors   = 2
+	stuckStart    = 1.5
+	// stuckMoved is the share of its norm that no weight has moved by in all, where
+	// steps are too short to change anything.
+	stuckMoved = 1e-3
 	// stuckNoise is the largest deviation of the losses, as a share of their
 	// level, at which a flat loss says anything.
 	stuckNoise = 0.2
@@ -29,8 +34,8 @@ const (
 )
 
 // stuck is the judgement that stagnating and plateau share: the loss does not
-// improve and never did. Over the last half of the run its change, with its
-// error, is below a share of where it began, and so is that since the start; a run that
+// improve and never did. It does not fall over the last half of the run, and its change
+// since the start, with its error, is below a share of where it began; a run that
 // made progress and is flat now has converged and is healthy. Since the half
 // grows with the run, a long flat start is given the chance to end. A loss that
 // varies by much of its own size from batch to batch is that of a model that
@@ -38,8 +43,8 @@ const (
 // means nothing there; neither does it while the learning rate is warming up.
 type stuck struct {
 	memory[stuckState]
-	start, level, fall, ratio float64
-	hasNorm                   bool
+	start, level, fall, ratio, moved float64
+	hasNorm, immobile                bool
 }
 
 type stuckState struct {
@@ -78,14 +83,27 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 	}
 	fall, late, err := h.late()
 	err *= stuckErrors
-	flat := math.Abs(fall)+err < stuckFall*size && math.Abs(c.Start()-late)+err < stuckProgress*size &&
-		c.Start()-slices.Min(h.Means) < stuckProgress*size &&
-		c.now.Losses.deviation() < stuckNoise*math.Abs(late)
-	if !flat || shrunk != (d.hasNorm && d.ratio < stuckShrunk) {
+	moved, measured := c.Moved()
+	d.immobile = measured && moved < stuckMoved && fall < err
+	if !d.immobile && !flat(c, fall, late, err) || shrunk != (d.hasNorm && d.ratio < stuckShrunk) {
 		return Clear
 	}
+	d.moved = moved
 	now.Level, d.level, d.fall = late, late, fall
 	return now.Latch.observe(true, false, 1, stuckQuiet)
+}
+
+// flat says whether the loss is where it began and always was. The error is that of
+// a mean over a quarter of the run.
+func flat(c *Course, fall, late, err float64) bool {
+	h := &c.now.History
+	size, noise := math.Abs(c.Start()), c.now.Losses.deviation()
+	block := err * math.Sqrt(float64(len(h.Means)/4)/2)
+	return noise < stuckNoise*math.Abs(late) &&
+		(fall < err || math.Abs(fall)+err < stuckFall*size) &&
+		math.Abs(h.quarters()[0]-late)+err < stuckProgress*size &&
+		c.Start()-late < stuckProgress*size+stuckStart*noise &&
+		late-slices.Min(h.Means) < stuckProgress*size+block
 }
 
 // values are the numbers of both kinds' events.
@@ -93,6 +111,9 @@ func (d *stuck) values() map[string]float64 {
 	v := map[string]float64{"start": d.start, "level": d.level}
 	if d.hasNorm {
 		v["gtg_ratio"] = d.ratio
+	}
+	if d.immobile {
+		v["moved"] = d.moved
 	}
 	return v
 }

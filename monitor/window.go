@@ -64,6 +64,19 @@ func (w *window) deviation() float64 {
 	return (w.quantile(0.75) - w.quantile(0.25)) / 1.349
 }
 
+// halves are the medians of the last k values, fewer than there are, and of those
+// before them.
+func (w *window) halves(k int) (older, newer float64) {
+	var values [span]float64
+	n := copy(values[:], w.ring[w.next:w.n])
+	n += copy(values[n:], w.ring[:w.next])
+	a, b := values[:n-k], values[n-k:n]
+	slices.Sort(a)
+	slices.Sort(b)
+	middle := func(s []float64) float64 { return s[(len(s)-1)/2]/2 + s[len(s)/2]/2 }
+	return middle(a), middle(b)
+}
+
 // MarshalJSON writes the values, oldest first.
 func (w window) MarshalJSON() ([]byte, error) {
 	values := make([]float64, 0, w.n)
