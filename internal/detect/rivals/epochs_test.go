@@ -167,3 +167,16 @@ func TestDeepChecker(t *testing.T) {
 	require.Equal(t, []int{7, 8}, feed("diverging loss", diverging(2), 8), "five checks above twice the least")
 	require.Empty(t, feed("diverging loss", diverging(1.99), 8))
 }
+
+// TestShortRuns: a run with fewer records than epochs is judged all the same.
+func TestShortRuns(t *testing.T) {
+	for _, name := range []string{"AUTOTRAINER exploding", "BTTackler exploding gradient"} {
+		r, evaluated := named(t, name, 12, 0.1, 0.1, 0.1, 0.1), 0
+		for range 12 {
+			if norms(r, 1, 1, 1) != monitor.Undecided {
+				evaluated++
+			}
+		}
+		require.Equal(t, 12, evaluated, name)
+	}
+}
