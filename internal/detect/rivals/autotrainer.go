@@ -15,7 +15,7 @@ import (
 func autoTrainer(run *monitor.Run, l *corpus.Label) []Rule {
 	var rules []Rule
 	add := func(name string, class corpus.Class, judge autoTrainerJudge) {
-		rules = append(rules, &autoTrainerRule{about: claim("AUTOTRAINER "+name, class), g: newGradients(run), epochs: newEpochs(l),
+		rules = append(rules, &autoTrainerRule{about: claim("AUTOTRAINER "+name, class), g: newGradients(run), epochs: newEpochs(l, 3),
 			judge: judge, useless: !areAccuracies(l.Accuracies)})
 	}
 	add("vanishing", corpus.Vanishing, (*autoTrainerRule).vanishing)
@@ -54,8 +54,7 @@ type autoTrainerRule struct {
 }
 
 func (r *autoTrainerRule) Observe(s *monitor.Step) monitor.Condition {
-	over, ends := r.epochs.next()
-	if r.useless || !ends || over%3 != 0 {
+	if _, ends := r.epochs.next(); r.useless || !ends {
 		return monitor.Undecided
 	}
 	accuracies := r.epochs.known()

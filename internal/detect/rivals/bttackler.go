@@ -14,7 +14,7 @@ import (
 func btTackler(run *monitor.Run, l *corpus.Label) []Rule {
 	var rules []Rule
 	add := func(name string, judge btTacklerJudge, classes ...corpus.Class) {
-		rules = append(rules, &btTacklerRule{about: claim("BTTackler "+name, classes...), g: newGradients(run), epochs: newEpochs(l),
+		rules = append(rules, &btTacklerRule{about: claim("BTTackler "+name, classes...), g: newGradients(run), epochs: newEpochs(l, 1),
 			losses: newWindow(6), judge: judge})
 	}
 	add("exploding gradient", (*btTacklerRule).exploding, corpus.Exploding, corpus.NonFinite)

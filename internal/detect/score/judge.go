@@ -43,6 +43,9 @@ func judge(folder fs.FS, label corpus.Label, options Options) Outcome {
 	var others []*contender
 	var checks []*trial
 	begin := func(run *monitor.Run) {
+		if m != nil { // the log of a run that was resumed
+			return
+		}
 		m = monitor.New(run)
 		if options.Rivals {
 			others = contenders(run, &o.Label)
@@ -71,7 +74,7 @@ func judge(folder fs.FS, label corpus.Label, options Options) Outcome {
 	for _, c := range checks {
 		o.Checks = append(o.Checks, c.check)
 	}
-	if o.Err == nil && o.Steps != label.Steps {
+	if o.Err == nil && (o.Steps != label.Steps || o.Steps == 0) {
 		o.Err = fmt.Errorf("score: %s has %d steps, its label says %d", label.File, o.Steps, label.Steps)
 	}
 	return o

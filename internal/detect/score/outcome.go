@@ -79,12 +79,12 @@ func (o *Outcome) opening() *monitor.Event {
 	return nil
 }
 
-// firings counts the events that name the cause, and returns the largest number
-// of one kind.
+// firings counts the incidents that name the cause, and returns the largest number
+// of one kind. What an incident says while it goes on does not count.
 func (o *Outcome) firings() (all, ofOneKind int) {
 	kinds := map[monitor.Kind]int{}
 	for i := range o.Events {
-		if e := &o.Events[i]; during(&o.Label, e.Step) && accepts(o.Label.Class, e) {
+		if e := &o.Events[i]; e.State == monitor.Firing && during(&o.Label, e.Step) && accepts(o.Label.Class, e) {
 			all++
 			kinds[e.Kind]++
 			ofOneKind = max(ofOneKind, kinds[e.Kind])

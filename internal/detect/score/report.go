@@ -62,7 +62,7 @@ type Class struct {
 	P90    int64 `json:"delay_p90"`
 	// SameStep is the share of those that were named at the onset itself.
 	SameStep Share `json:"same_step"`
-	// Firings is how many events named the cause, per run in which one did, MostFirings
+	// Firings is how many incidents named the cause, per run in which one did, MostFirings
 	// the most in one run, and MostOfAKind the most of one kind in one run.
 	Firings     float64 `json:"firings_mean"`
 	MostFirings int     `json:"firings_max"`

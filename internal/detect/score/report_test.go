@@ -45,7 +45,7 @@ func hand() []Outcome {
 		outcome(corpus.Poisoned, 101, 101, fires(202, monitor.Cliff, monitor.Warning)),
 		// Another kind first.
 		outcome(corpus.Vanishing, 1, 0, fires(300, monitor.Plateau, monitor.Warning), fires(400, monitor.Vanishing, monitor.Warning)),
-		outcome(corpus.Saddle, 1, 0, saddle),
+		outcome(corpus.Saddle, 1, 0, saddle, monitor.Event{Step: 800, Kind: monitor.Plateau, State: monitor.Instant, Severity: monitor.Warning}),
 		outcome(corpus.Saddle, 1, 0, minimum),
 	}
 	left := outcome(corpus.Healthy, 0, 0, fires(5, monitor.Cliff, monitor.Critical))
@@ -89,6 +89,7 @@ func TestSum(t *testing.T) {
 
 	require.Equal(t, share(1, 2), saddle.Recall, "a minimum is no saddle")
 	require.Equal(t, share(1, 1), saddle.First)
+	require.Equal(t, 1, saddle.MostFirings, "what has no duration is no incident")
 	// The plateau of the vanishing run and the early one of the poisoned run.
 	require.Equal(t, share(1, 3), saddle.Precision)
 
