@@ -10,6 +10,8 @@ const (
 	settled = 8
 	// early is how many norms, and losses, make the run's own baseline.
 	early = 32
+	// noiseSlow is the weight of the newest record in the long mean of the noise.
+	noiseSlow = 1.0 / 256
 	// largest is the magnitude above which a finite value does not enter the
 	// statistics, so that no sum over them overflows.
 	largest = 1e200
@@ -50,6 +52,8 @@ type courseState struct {
 	History   history  `json:"history"`
 	Start     float64  `json:"start"`
 	EarlyHigh float64  `json:"early_high"` // the upper octile of the first losses
+	Low       float64  `json:"low"`        // the lowest of the first 3
+	Noise     float64  `json:"noise"`      // the long mean of the recent losses' deviation
 	Best      float64  `json:"best"`
 	BestAt    int64    `json:"best_at"`
 	BestNoise float64  `json:"best_noise"`
@@ -156,12 +160,15 @@ func (c *Course) learning() bool {
 	}
 	size := math.Abs(c.now.Start)
 	h := &c.now.History
-	if c.Progress() > 0.1*size+2*c.now.BestNoise || len(h.Means) < stuckBlocks {
+	if len(h.Means) < stuckBlocks {
 		return true
 	}
 	_, level, err := h.late()
+	if level-stuckErrors*err > c.now.Low {
+		return false // a step far too long has thrown the loss up, and it came down from there
+	}
 	deviation := err * math.Sqrt(float64(len(h.Means)/4)/2) // of one block
-	return h.Means[0]-level > stuckProgress*size+stuckErrors*deviation
+	return c.Progress() > 0.1*size+2*c.now.BestNoise || h.Means[0]-level > stuckProgress*size+stuckErrors*deviation
 }
 
 // falling says whether the loss came down, by more than its noise, from the last
@@ -181,14 +188,15 @@ func (c *Course) progressed(share float64) bool {
 	return ok && c.now.Start-level > share*math.Abs(c.now.Start)
 }
 
-// flat says whether the loss changed by less than 1 % from the last but one
-// quarter of the run to the last, with two standard errors.
+// flat says whether the loss did not fall, or by less than 1 %, from the last but one
+// quarter of the run to the last, and is known well enough to say so.
 func (c *Course) flat() bool {
 	if len(c.now.History.Means) < stuckBlocks {
 		return false
 	}
 	fall, level, err := c.now.History.late()
-	return math.Abs(fall)+stuckErrors*err < stuckFall*math.Abs(level)
+	err *= stuckErrors
+	return err < stuckProgress*math.Abs(level) && (fall < err || math.Abs(fall)+err < stuckFall*math.Abs(level))
 }
 
 // nonFinite says whether the step holds a NaN or an infinity.
@@ -256,13 +264,14 @@ func (c *Course) observeLoss(s *Step) {
 	}
 	switch {
 	case now.LossCount <= 3:
-		now.Start = level
+		now.Start, now.Low = level, now.Losses.sorted[0]
 	case now.LossCount == settled || now.LossCount == early:
 		now.Start = max(now.Start, level)
 	}
 	if now.LossCount < settled {
 		return
 	}
+	now.Noise += max(noiseSlow, 1/float64(now.LossCount-settled+1)) * (min(now.Losses.deviation(), largest) - now.Noise)
 	if now.LossCount == settled || level < now.Best {
 		now.Best, now.BestAt, now.BestNoise = level, now.LossCount, now.Losses.deviation()
 	}

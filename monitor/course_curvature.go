@@ -15,15 +15,17 @@ const (
 // curvatureCourse is what the course knows of curvature. Its windows count
 // measurements, not steps.
 type curvatureCourse struct {
-	Rhos      window  `json:"rhos"`
-	RhoLimit  float64 `json:"rho_limit"` // the last; 0 when none is known
-	Judged    int64   `json:"judged"`    // values of ρ that had a limit
-	Above     int64   `json:"above"`     // and of those that were above it
-	GTHGs     window  `json:"gthgs"`
-	EarlyGTHG float64 `json:"early_gthg"` // the median size of the first; 0 before there is one
-	EarlyHigh float64 `json:"early_high"` // two standard errors above it
-	EarlyNorm float64 `json:"early_norm"` // the natural logarithm of the gradient norm's level then
-	Rayleighs window  `json:"rayleighs"`
+	Rhos     window  `json:"rhos"`
+	RhoLimit float64 `json:"rho_limit"` // the last; 0 when none is known
+	// Preconditioned: the last ρ was that of the preconditioned gradient.
+	Preconditioned bool    `json:"preconditioned"`
+	Judged         int64   `json:"judged"` // values of ρ that had a limit
+	Above          int64   `json:"above"`  // and of those that were above it
+	GTHGs          window  `json:"gthgs"`
+	EarlyGTHG      float64 `json:"early_gthg"` // the median size of the first; 0 before there is one
+	EarlyHigh      float64 `json:"early_high"` // two standard errors above it
+	EarlyNorm      float64 `json:"early_norm"` // the natural logarithm of the gradient norm's level then
+	Rayleighs      window  `json:"rayleighs"`
 	// Largest is the largest size that the curvature has had: of a level of the
 	// Rayleigh quotient or of an eigenvalue.
 	Largest float64 `json:"largest"`
@@ -90,6 +92,7 @@ func (c *Course) observeCurvature(s *Step) {
 		now.RhoLimit = c.rhoLimit
 	}
 	if rho, ok := c.rho(s); ok {
+		now.Preconditioned = k.RhoPreconditioned.known
 		now.Rhos.push(rho)
 		if now.RhoLimit > 0 {
 			now.Judged++

@@ -13,6 +13,7 @@ func Detectors(run *Run) []Detector {
 		newDiverging(),
 		newExploding(run),
 		newVanishing(run),
+		newOscillating(),
 		newIllConditioned(),
 		newStagnating(),
 		newPlateau(),
@@ -32,14 +33,15 @@ var inhibits = map[Kind][]Kind{
 	// A step off a cliff throws the loss up.
 	Cliff: {LossSpike},
 	// A loss that climbs away has large gradients and no progress.
-	Diverging: {LossSpike, Exploding, Vanishing, IllConditioned, Stagnating, Plateau, RisingGradient},
-	Exploding: {Vanishing, IllConditioned, Stagnating, Plateau, RisingGradient},
+	Diverging: {LossSpike, Exploding, Vanishing, Oscillating, IllConditioned, Stagnating, Plateau, RisingGradient},
+	Exploding: {Vanishing, Oscillating, IllConditioned, Stagnating, Plateau, RisingGradient},
 	// What gets no gradient has none to vanish, and stops the progress.
 	Frozen:    {Dead, Vanishing, Stagnating, Plateau},
 	Dead:      {Vanishing, Stagnating, Plateau},
 	Vanishing: {Stagnating, Plateau},
-	// A step that is too long for the curvature makes no progress.
-	IllConditioned: {Stagnating},
+	// A step that is too long makes no progress, whatever says that it is.
+	Oscillating:    {IllConditioned, Stagnating},
+	IllConditioned: {Oscillating, Stagnating},
 	// The two names of a loss that does not improve.
 	Stagnating: {Plateau},
 	Plateau:    {Stagnating},

@@ -1,6 +1,9 @@
 package monitor
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 const (
 	// frozenHad is in how many records a parameter must have had a gradient
@@ -15,7 +18,9 @@ const (
 	frozenDying = 0.5
 	// frozenLost is the share of its progress that the loss must have lost with the
 	// gradients, where nothing else tells dying units from frozen ones.
+	// frozenReal is the share of its start by which it must have come down before.
 	frozenLost = 0.25
+	frozenReal = 0.1
 	// frozenQuiet is how many records with all gradients back end it.
 	frozenQuiet = 20
 )
@@ -163,7 +168,7 @@ func (c *Course) undisturbed(ago int64) bool {
 		return false
 	}
 	older, newer := w.halves(int(ago))
-	return newer-older <= max(frozenLost*c.Progress(), c.now.BestNoise) && c.Progress() > 0
+	return c.Progress() > frozenReal*math.Abs(c.Start()) && newer-older <= max(frozenLost*c.Progress(), c.now.BestNoise)
 }
 
 func (d *frozen) Explain(e *Event) {

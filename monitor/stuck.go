@@ -25,7 +25,7 @@ const (
 	stuckMoved = 1e-3
 	// stuckNoise is the largest deviation of the losses, as a share of their
 	// level, at which a flat loss says anything.
-	stuckNoise = 0.2
+	stuckNoise = 0.3
 	// stuckQuiet is how many records at a better level end it.
 	stuckQuiet = 32
 	// stuckShrunk is the share of its first level below which gᵀg has shrunk to
@@ -97,7 +97,7 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 // a mean over a quarter of the run.
 func flat(c *Course, fall, late, err float64) bool {
 	h := &c.now.History
-	size, noise := math.Abs(c.Start()), c.now.Losses.deviation()
+	size, noise := math.Abs(c.Start()), c.now.Noise
 	block := err * math.Sqrt(float64(len(h.Means)/4)/2)
 	return noise < stuckNoise*math.Abs(late) &&
 		(fall < err || math.Abs(fall)+err < stuckFall*size) &&

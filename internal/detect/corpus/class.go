@@ -32,17 +32,18 @@ func Classes() []Class {
 
 // kinds says which kinds of events name a class rightly.
 var kinds = map[Class][]monitor.Kind{
-	Vanishing:   {monitor.Vanishing},
-	Exploding:   {monitor.Exploding, monitor.NonFinite},
-	Dying:       {monitor.Dead},
-	Oscillating: {monitor.Oscillating},
+	Vanishing: {monitor.Vanishing},
+	Exploding: {monitor.Exploding, monitor.NonFinite},
+	Dying:     {monitor.Dead},
+	// The step is too long for the curvature: both kinds say just that.
+	Oscillating: {monitor.Oscillating, monitor.IllConditioned},
 	TooSlow:     {monitor.Stagnating, monitor.Plateau},
 	// A loss that climbs away takes the gradients with it, until they overflow.
 	Diverging:      {monitor.Diverging, monitor.Exploding, monitor.NonFinite},
 	Cliffs:         {monitor.Cliff},
 	Poisoned:       {monitor.Cliff, monitor.LossSpike},
 	NonFinite:      {monitor.NonFinite},
-	IllConditioned: {monitor.IllConditioned, monitor.Stagnating},
+	IllConditioned: {monitor.IllConditioned, monitor.Oscillating, monitor.Stagnating},
 	Saddle:         {monitor.Plateau, monitor.Stagnating, monitor.CriticalPoint},
 	Escape:         {monitor.Plateau, monitor.Stagnating},
 	Frozen:         {monitor.Frozen},

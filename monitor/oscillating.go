@@ -1,0 +1,123 @@
+package monitor
+
+import (
+	"fmt"
+	"math"
+)
+
+const (
+	// oscillatingRho is the ρ above which the second-order model says that a step along
+	// the (preconditioned) gradient ends higher than it began.
+	oscillatingRho = 2
+	// oscillatingCosine is the mean cosine between successive gradients below
+	// which the step jumps from wall to wall, oscillatingCosine2 that of gradients
+	// two steps apart, above which it jumps back again.
+	oscillatingCosine  = -0.4
+	oscillatingCosine2 = 0.2
+	// oscillatingUpdate is the update-to-weight ratio from which on weights are made
+	// anew within a few steps.
+	oscillatingUpdate = 0.3
+	// oscillatingSwing is the deviation of the loss, as a share of its level, that
+	// counts as swinging up and down.
+	oscillatingSwing = 0.02
+	// oscillatingRecords is how many losses there must be, and oscillatingQuiet how
+	// many calm blocks of the loss's history end it.
+	oscillatingRecords = 300
+	oscillatingQuiet   = 4
+)
+
+// oscillating fires when the loss swings up and down with no net progress because
+// the step is too long (Deep Learning, sections 8.2.1 and 8.3.1). No progress means
+// that the loss does not fall from one quarter of the run to the next and has not
+// improved on its start, or has lost what it had won. That the step is too
+// long is said by one of
+//
+//   - ρ of the preconditioned gradient: its median is above 2, where the second-order
+//     model says that a step along it raises the loss (for plain gradients that is the
+//     business of ill_conditioned);
+//   - the cosines between successive gradients: near -1 for one step apart and near
+//     1 for two, the gradient points to where the step came from;
+//   - the update-to-weight ratio: steps about as long as the weights.
+//
+// At the edge of stability (Cohen et al. 2021) the first two hold in runs that
+// learn, which is why a run that has come down and is near its best is left alone.
+type oscillating struct {
+	memory[oscillatingState]
+	rho, cosine, cosine2, update float64
+	level, start, swing          float64
+	why                          string
+}
+
+type oscillatingState struct {
+	Latch latch `json:"latch"`
+}
+
+func newOscillating() *oscillating { return &oscillating{} }
+
+func (d *oscillating) Kind() Kind { return Oscillating }
+
+func (d *oscillating) Observe(_ *Step, c *Course) Condition {
+	if !c.hasLoss || !c.block {
+		return Undecided
+	}
+	h := &c.now.History
+	if c.now.LossCount < oscillatingRecords || len(h.Means) < stuckBlocks {
+		return Undecided
+	}
+	fall, late, err := h.late()
+	err *= stuckErrors
+	d.level, d.start = late, c.Start()
+	d.swing = c.now.Losses.deviation() / math.Abs(late)
+	d.why = d.tooLong(c)
+	progress := fall > err || c.learning()
+	return d.now.Latch.observe(d.why != "" && !progress && d.swing > oscillatingSwing, d.why == "" || progress, 2, oscillatingQuiet)
+}
+
+// tooLong says what shows that the step is too long, or returns "".
+func (d *oscillating) tooLong(c *Course) string {
+	d.rho, d.cosine, d.cosine2, d.update = 0, 0, 0, 0
+	if k := &c.now.Curvature; k.Preconditioned && k.Rhos.n >= illMeasured {
+		if d.rho = k.Rhos.median(); k.Rhos.surely(0.5) > oscillatingRho {
+			return "rho"
+		}
+	}
+	if k := &c.now.Successive; k.Cosines.n >= signalMeasured && k.Cosines2.n >= signalMeasured {
+		var err, err2 float64
+		d.cosine, err = k.Cosines.mean()
+		d.cosine2, err2 = k.Cosines2.mean()
+		if d.cosine+2*err < oscillatingCosine && d.cosine2-2*err2 > oscillatingCosine2 {
+			return "cosine"
+		}
+	}
+	if k := &c.now.Updates; k.Count >= updatesSettled {
+		if d.update = k.Ratios.median(); d.update > oscillatingUpdate {
+			return "update"
+		}
+	}
+	return ""
+}
+
+func (d *oscillating) Explain(e *Event) {
+	e.describe(Warning, "8.2.1", "Lower the learning rate, by a factor of 3 to 10; then the momentum, if it is above 0.9.")
+	e.Values = map[string]float64{"level": d.level, "start": d.start, "swing": d.swing}
+	for name, v := range map[string]float64{"rho": d.rho, "cosine": d.cosine, "cosine2": d.cosine2, "update_ratio": d.update} {
+		if v != 0 {
+			e.Values[name] = v
+		}
+	}
+	if e.State == Resolved {
+		e.Summary = fmt.Sprintf("The loss no longer swings without progress, or the step is no longer too long: the loss is at a level of %.4g; it had swung since step %d.", d.level, e.Since)
+		return
+	}
+	var evidence string
+	switch d.why {
+	case "rho":
+		evidence = fmt.Sprintf("ρ = η·gᵀHg/gᵀg has a median of %.3g, where the loss rises along the step", d.rho)
+	case "cosine":
+		evidence = fmt.Sprintf("successive gradients have a mean cosine of %.2f and those two steps apart one of %.2f, so that the step jumps from wall to wall", d.cosine, d.cosine2)
+	default:
+		evidence = fmt.Sprintf("a step changes weights by %.2g of their norm", d.update)
+	}
+	e.Summary = fmt.Sprintf("The loss swings by %.2g of its level of %.4g, with no progress from where it began (%.4g): %s.",
+		d.swing, d.level, d.start, evidence)
+}
