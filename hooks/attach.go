@@ -53,6 +53,7 @@ type Guard struct {
 	params     params
 	step       monitor.Step // the record, used again at every step
 	clipper    clipper
+	successive successive
 	curvature  *curvature    // nil when it is not measured
 	skipped    int           // steps in a row
 	counted    time.Duration // of this step, in its record
@@ -255,6 +256,7 @@ func (g *Guard) Reattach(opt *nn.Optimizer) error {
 	}
 	g.attachment.Detach()
 	g.optimizer, g.attachment, g.grads = optimizer, attachment, optimizer.Grads()
+	g.successive.forget()
 	if c := g.curvature; c != nil {
 		c.close()
 		c.attach(optimizer)

@@ -20,7 +20,9 @@ const stateVersion = 1
 
 // State returns all that the guard remembers of the run, as JSON, to be saved
 // beside a checkpoint. A later process that attaches [WithState] neither warms
-// up again nor repeats an alert, and counts its steps on.
+// up again nor repeats an alert, and counts its steps on. The last gradients'
+// sketches are not kept: the first two steps after a resume lack what relates
+// gradients, [monitor.Step.Successive].
 func (g *Guard) State() ([]byte, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

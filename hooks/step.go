@@ -43,6 +43,10 @@ func (g *Guard) onStep(r *torch.Report) (run bool) {
 		return true
 	}
 	gradient := g.measured(r)
+	if r.Changed {
+		g.successive.forget()
+	}
+	s.Successive = g.successive.see(r.Sketch, gradient.Norm)
 	s.Action = monitor.ActionStep
 	if gradient.NonFinite == 0 {
 		g.skipped = 0
@@ -165,6 +169,7 @@ func (g *Guard) clip(gradient clip.Gradient) {
 func (g *Guard) unmeasured(err error) {
 	g.complain(fmt.Sprintf("step %d was not measured", g.step.Step), err)
 	g.skipped = 0
+	g.successive.forget()
 	if g.monitor == nil {
 		return
 	}

@@ -12,6 +12,9 @@
 //	gtg_gradient_norm                grad_norm               gauge, before clipping
 //	gtg_gradient_clipped_norm        grad_norm · clip.factor gauge
 //	gtg_gradient_squared_norm        grad_norm²              gauge, gᵀg
+//	gtg_gradient_cosine              successive.cosine       gauge
+//	gtg_gradient_cosine2             successive.cosine2      gauge
+//	gtg_gradient_dot                 successive.dot          gauge
 //	gtg_gradient_curvature           curvature.gthg          gauge, gᵀHg
 //	gtg_gradient_rayleigh_quotient   curvature.rayleigh      gauge, gᵀHg/gᵀg
 //	gtg_rho                          curvature.rho           gauge, η·gᵀHg/gᵀg

@@ -20,6 +20,7 @@ type metrics struct {
 	step, timestamp, end, loss, lr                    *prometheus.GaugeVec
 	norm, clippedNorm, squaredNorm                    *prometheus.GaugeVec
 	curvature, rayleigh, clipRatio, clipThreshold     *prometheus.GaugeVec
+	cosine, cosine2, dot                              *prometheus.GaugeVec
 	rho, rhoLimit, lambdaMax, lambdaMin               *prometheus.GaugeVec
 	curvatureTime                                     *prometheus.GaugeVec
 	firing, layers                                    *prometheus.GaugeVec
@@ -69,6 +70,9 @@ func newMetrics() *metrics {
 	m.norm = gauge("gradient_norm", "Last finite L2 norm of all gradients before clipping.")
 	m.clippedNorm = gauge("gradient_clipped_norm", "Last finite L2 norm of all gradients after clipping.")
 	m.squaredNorm = gauge("gradient_squared_norm", "Last finite squared L2 norm of all gradients before clipping, the product of g with itself.")
+	m.cosine = gauge("gradient_cosine", "Last estimate of the cosine between the gradients of a step and of the one before; near -1 the steps go to and fro.")
+	m.cosine2 = gauge("gradient_cosine2", "Last estimate of the cosine between the gradients of a step and of the one before the last.")
+	m.dot = gauge("gradient_dot", "Last finite estimate of the product of the gradients of a step and of the one before; its mean over the mean of gtg_gradient_squared_norm is the share that is not noise.")
 	m.curvature = gauge("gradient_curvature", "Last finite curvature along the gradient, the product of g, H and g.")
 	m.rayleigh = gauge("gradient_rayleigh_quotient", "Last finite Rayleigh quotient of the Hessian along the gradient.")
 	m.rho = gauge("rho", "Last finite rho, the effective learning rate times the Rayleigh quotient; 1 is the line's minimum, 2 raises the loss to second order.")

@@ -73,6 +73,9 @@ const (
 	norm
 	clippedNorm
 	squaredNorm
+	cosine
+	cosine2
+	dot
 	curvature
 	rayleigh
 	rho
@@ -142,7 +145,7 @@ func (s *Sink) Start(r *monitor.Run) error {
 	s.overhead = m.overhead.WithLabelValues(s.run)
 	m.end.DeleteLabelValues(s.run) // of an earlier run of that name
 	for i, vec := range [gauges]*prometheus.GaugeVec{m.step, m.timestamp, m.loss, m.lr, m.norm, m.clippedNorm, m.squaredNorm,
-		m.curvature, m.rayleigh, m.rho, m.rhoLimit, m.lambdaMax, m.lambdaMin, m.curvatureTime, m.clipRatio, m.clipThreshold} {
+		m.cosine, m.cosine2, m.dot, m.curvature, m.rayleigh, m.rho, m.rhoLimit, m.lambdaMax, m.lambdaMin, m.curvatureTime, m.clipRatio, m.clipThreshold} {
 		s.gauges[i] = gauge{vec: vec, labels: []string{s.run}}
 	}
 	s.layers = nil
@@ -215,6 +218,9 @@ func (s *Sink) Step(st *monitor.Step) error {
 		s.gauges[squaredNorm].set(g * g)
 		s.normHistogram.Observe(g)
 	}
+	s.gauges[cosine].setNumber(st.Successive.Cosine)
+	s.gauges[cosine2].setNumber(st.Successive.Cosine2)
+	s.gauges[dot].setNumber(st.Successive.Dot)
 	s.clip(&st.Clip, g, finite)
 	s.curvature(st.Curvature)
 	badGradient := st.NonFinite.Or(0) > 0 || infinite(st.GradNorm)

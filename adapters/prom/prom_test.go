@@ -37,7 +37,7 @@ func everything(step int64) *monitor.Step {
 	return &monitor.Step{Step: step, T: known(float64(step) / 4), Loss: known(2), LR: known(0.5), GradNorm: known(3),
 		ParamGradNorms: []monitor.Number{known(1), known(2), {}}, NonFinite: known(0),
 		Clip:   monitor.Clip{Policy: "norm", Clipped: true, Factor: known(0.5), Threshold: known(1.5)},
-		Action: monitor.ActionStep,
+		Action: monitor.ActionStep, Successive: monitor.Successive{Cosine: known(-0.75), Cosine2: known(0.5), Dot: known(-7)},
 		Curvature: &monitor.Curvature{GTHG: known(-4), Rayleigh: known(-0.25), Rho: known(-0.125), RhoLimit: known(3.8),
 			LambdaMax: known(5), LambdaMin: known(-1), Seconds: known(0.125)}, GTGSeconds: known(0.001)}
 }
@@ -77,6 +77,9 @@ func TestAStep(t *testing.T) {
 		`gtg_gradient_norm{}`:                      "3",
 		`gtg_gradient_clipped_norm{}`:              "1.5",
 		`gtg_gradient_squared_norm{}`:              "9",
+		`gtg_gradient_cosine{}`:                    "-0.75",
+		`gtg_gradient_cosine2{}`:                   "0.5",
+		`gtg_gradient_dot{}`:                       "-7",
 		`gtg_gradient_curvature{}`:                 "-4",
 		`gtg_gradient_rayleigh_quotient{}`:         "-0.25",
 		`gtg_rho{}`:                                "-0.125",
@@ -140,6 +143,7 @@ func TestGaugesKeepTheLastFiniteValue(t *testing.T) {
 		step.Loss, step.LR, step.GradNorm, step.T, step.GTGSeconds, step.NonFinite = b, b, b, b, b, known(7)
 		step.Clip = monitor.Clip{Policy: "norm", Factor: b, Threshold: b}
 		step.Curvature = &monitor.Curvature{GTHG: b, Rayleigh: b, Rho: b, RhoLimit: b, LambdaMax: b, LambdaMin: b, Seconds: b}
+		step.Successive = monitor.Successive{Cosine: b, Cosine2: b, Dot: b, Error: b}
 		step.ParamGradNorms = []monitor.Number{b, b, b}
 		step.Action = monitor.ActionSkip
 		require.NoError(t, s.Step(step))

@@ -126,6 +126,8 @@ func (r *Reader) oneStep() error {
 			s.Zeroed, err = r.count()
 		case "clip":
 			s.Clip, err = r.clip()
+		case "successive":
+			s.Successive, err = r.successive()
 		case "action":
 			s.Action, err = r.action()
 		case "curvature":
@@ -269,6 +271,28 @@ func (r *Reader) action() (monitor.Action, error) {
 		return "", nil
 	}
 	return "", want(raw, `"step", "skip", "rollback" or "stop"`)
+}
+
+func (r *Reader) successive() (s monitor.Successive, err error) {
+	if r.dec.PeekKind() == 'n' {
+		return s, r.dec.SkipValue()
+	}
+	err = r.object(func(name []byte) (err error) {
+		switch string(name) {
+		case "cosine":
+			s.Cosine, err = r.number()
+		case "cosine2":
+			s.Cosine2, err = r.number()
+		case "dot":
+			s.Dot, err = r.number()
+		case "error":
+			s.Error, err = r.magnitude()
+		default:
+			err = r.dec.SkipValue()
+		}
+		return err
+	})
+	return s, err
 }
 
 func (r *Reader) curvature() (*monitor.Curvature, error) {

@@ -124,6 +124,9 @@ func appendStep(b []byte, s *monitor.Step) []byte {
 	if !s.Clip.Empty() {
 		b = appendClip(b, &s.Clip)
 	}
+	if s.Successive != (monitor.Successive{}) {
+		b = appendSuccessive(b, &s.Successive)
+	}
 	b = appendText(b, `,"action":`, string(s.Action))
 	if s.Curvature != nil {
 		b = appendCurvature(b, s.Curvature)
@@ -187,6 +190,16 @@ func appendGroup(b []byte, g *monitor.ClipGroup) []byte {
 	b = appendNumber(b, `,"norm":`, g.Norm)
 	b = appendNumber(b, `,"norm_after":`, g.NormAfter)
 	b = appendNumber(b, `,"threshold":`, g.Threshold)
+	return append(dropComma(b, start), '}')
+}
+
+func appendSuccessive(b []byte, s *monitor.Successive) []byte {
+	b = append(b, `,"successive":{`...)
+	start := len(b)
+	b = appendNumber(b, `,"cosine":`, s.Cosine)
+	b = appendNumber(b, `,"cosine2":`, s.Cosine2)
+	b = appendNumber(b, `,"dot":`, s.Dot)
+	b = appendNumber(b, `,"error":`, s.Error)
 	return append(dropComma(b, start), '}')
 }
 

@@ -20,6 +20,7 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte(`{"type":"run","schema":1,"run":"r","started":"2026-01-02T03:04:05.6+07:00","params":[{"name":"a","shape":[1]}],"config":{"a":[1]}}` + "\n"))
 	f.Add([]byte(`{"type":"event","step":1,"kind":"cliff","values":{"a":"NaN"}}` + "\n" + `{"type":"end","step":1,"verdict":[{"section":"8"}]}`))
 	f.Add([]byte(`{"type":"event","step":1,"kind":"critical_point","values":{"class":"saddle","lambda_min":-1,"class":null}}`))
+	f.Add([]byte(`{"type":"step","step":1,"successive":{"cosine":-1,"dot":"NaN","error":null}}` + "\n" + `{"type":"step","step":2,"successive":{}}`))
 	f.Add([]byte(`{"type":"step","step":1,"curvature":{"converged":true,"spectral_radii":[{},null],"param_gthg":[-1]}}` + "\n" +
 		`{"type":"step","step":2,"curvature":{"lambda_min":1,"loss_change":"-Inf"}}`))
 	f.Add([]byte(`{"type":"step","step":1,"loss":NaN}` + "\n\n[]\n{\"type\":\"step\""))

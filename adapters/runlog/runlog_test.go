@@ -72,7 +72,8 @@ func plain(s monitor.Step) any {
 	return []any{s.Step, flat(s.T), flat(s.Loss), flat(s.LR), flat(s.GradNorm), all(s.ParamGradNorms),
 		all(s.ParamNorms), all(s.UpdateNorms), s.ZeroGrads, flat(s.NonFinite), s.Clip.Policy,
 		flat(s.Clip.Factor), flat(s.Clip.Threshold), s.Clip.Clipped, flat(s.Clip.NormAfter), flat(s.Clip.Lower),
-		flat(s.Clip.Upper), all(s.Clip.ParamFactors), groups, s.NonFiniteParams, s.Zeroed, s.Action, c, flat(s.GTGSeconds)}
+		flat(s.Clip.Upper), all(s.Clip.ParamFactors), groups, s.NonFiniteParams, s.Zeroed,
+		flat(s.Successive.Cosine), flat(s.Successive.Cosine2), flat(s.Successive.Dot), flat(s.Successive.Error), s.Action, c, flat(s.GTGSeconds)}
 }
 
 func everything() *monitor.Step {
@@ -88,7 +89,8 @@ func everything() *monitor.Step {
 		Clip: monitor.Clip{Policy: "groups", Clipped: true, Factor: known(0.5), Threshold: known(12), NormAfter: known(6),
 			Lower: known(-2), Upper: inf, ParamFactors: []monitor.Number{known(1), {}, known(0), known(0.25)},
 			Groups: []monitor.ClipGroup{{Name: "a", Clipped: true, Norm: known(24), NormAfter: known(6), Threshold: known(6)}, {Name: "b"}}},
-		Action: monitor.ActionSkip,
+		Successive: monitor.Successive{Cosine: known(-0.75), Cosine2: known(1), Dot: minus, Error: known(0.0625)},
+		Action:     monitor.ActionSkip,
 		Curvature: &monitor.Curvature{GTHG: known(-3), Rayleigh: minus, Rho: known(-0.5), RhoPreconditioned: known(30), RhoLimit: known(3.8),
 			PredictedChange: known(-0.25), LossChange: known(-0.125), GTU: known(-2), UTHU: known(-4),
 			ParamGTHG: []monitor.Number{known(-5), {}, nan, known(2)},
@@ -128,7 +130,7 @@ func TestTheLines(t *testing.T) {
 		`"config":\{"a":"NaN","b":1,"f":"0x[0-9a-f]+","list":\[1.5,"-Inf"\]\}\}`+"\n$", lines[0])
 	require.Equal(t, `{"type":"step","step":7,"t":1.25,"loss":"NaN","lr":0.001,"grad_norm":"+Inf",`+
 		`"param_grad_norms":[0.1,null,"NaN","+Inf"],"param_norms":[1,2,3,4],"update_norms":[1e-300,5e-324,1.7976931348623157e+308,0],`+
-		`"zero_grads":[0,null,3,9223372036854775807],"nonfinite":2,"nonfinite_params":[{"param":2,"nan":3,"pos_inf":0,"neg_inf":0},{"param":3,"nan":0,"pos_inf":1,"neg_inf":2}],"zeroed":6,"clip":{"policy":"groups","clipped":true,"factor":0.5,"threshold":12,"norm_after":6,"lower":-2,"upper":"+Inf","param_factors":[1,null,0,0.25],"groups":[{"name":"a","clipped":true,"norm":24,"norm_after":6,"threshold":6},{"name":"b","clipped":false}]},"action":"skip",`+
+		`"zero_grads":[0,null,3,9223372036854775807],"nonfinite":2,"nonfinite_params":[{"param":2,"nan":3,"pos_inf":0,"neg_inf":0},{"param":3,"nan":0,"pos_inf":1,"neg_inf":2}],"zeroed":6,"clip":{"policy":"groups","clipped":true,"factor":0.5,"threshold":12,"norm_after":6,"lower":-2,"upper":"+Inf","param_factors":[1,null,0,0.25],"groups":[{"name":"a","clipped":true,"norm":24,"norm_after":6,"threshold":6},{"name":"b","clipped":false}]},"successive":{"cosine":-0.75,"cosine2":1,"dot":"-Inf","error":0.0625},"action":"skip",`+
 		`"curvature":{"gthg":-3,"rayleigh":"-Inf","rho":-0.5,"rho_preconditioned":30,"rho_limit":3.8,"predicted_change":-0.25,"loss_change":-0.125,"gtu":-2,"uthu":-4,`+
 		`"param_gthg":[-5,null,"NaN",2],"lambda_max":5,"lambda_max_residual":0.25,"lambda_min":-1,"lambda_min_residual":0.125,"converged":true,`+
 		`"trace":-7,"trace_error":0.5,"spectral_radii":[{"name":"rnn.weight_hh_l0[r]","radius":1.25,"residual":0.01,"converged":true},{"name":"b","radius":0.5,"converged":false}],`+
@@ -228,9 +230,9 @@ func TestAReaderForgives(t *testing.T) {
 		"spaces":              ` { "type" : "step" , "step" : 1 , "param_norms" : [ 1 , null ] , "zero_grads": [ ] } ` + "\n",
 		"another order":       `{"step":1,"loss":2,"type":"step"}` + "\n",
 		"escapes":             `{"\u0074ype":"st\u0065p","st\u0065p":1}` + "\n",
-		"unknown fields":      `{"type":"step","x":{"y":[1,{"z":null}]},"step":1,"clip":{"new":[]},"curvature":{"new":1}}` + "\n",
+		"unknown fields":      `{"type":"step","x":{"y":[1,{"z":null}]},"step":1,"clip":{"new":[]},"successive":{"new":{}},"curvature":{"new":1}}` + "\n",
 		"unknown types":       `{"type":"image","step":"?"}` + "\n" + `{"type":"step","step":1}` + "\n",
-		"null":                `{"type":"step","step":1,"loss":null,"clip":null,"curvature":null,"param_norms":null,"zero_grads":null,"action":null}` + "\n",
+		"null":                `{"type":"step","step":1,"loss":null,"clip":null,"successive":null,"curvature":null,"param_norms":null,"zero_grads":null,"action":null}` + "\n",
 		"an integral float":   `{"type":"step","step":1.0,"zero_grads":[2e3]}` + "\n",
 		"a repeated field":    `{"type":"step","step":3,"step":1}` + "\n",
 		"a torn last line":    `{"type":"step","step":1}` + "\n" + `{"type":"step","step":2,"loss":0.`,
@@ -282,6 +284,8 @@ func TestABadLineSaysWhatIsWrong(t *testing.T) {
 		`{"type":"step","step":1,"clip":{"factor":"x"}}`:                          `clip: factor: got "x", want a number`,
 		`{"type":"step","step":1,"clip":{"policy":1}}`:                            `clip: policy: got 1, want a string`,
 		`{"type":"step","step":1,"action":"jump"}`:                                `action: got "jump", want "step", "skip", "rollback" or "stop"`,
+		`{"type":"step","step":1,"successive":[]}`:                                `successive: got [], want an object`,
+		`{"type":"step","step":1,"successive":{"error":-1}}`:                      `successive: error: got -1, want a number that is not negative`,
 		`{"type":"step","step":1,"curvature":[]}`:                                 `curvature: got [], want an object`,
 		`{"type":"step","step":1,"curvature":{"trace_error":-1}}`:                 `curvature: trace_error: got -1, want a number that is not negative`,
 		`{"type":"step","step":1,"curvature":{"param_gthg":[1,"x"]}}`:             `curvature: param_gthg: entry 1: got "x", want a number`,

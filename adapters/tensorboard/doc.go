@@ -12,6 +12,7 @@
 //	loss, lr, grad_norm, nonfinite, zeroed, gtg_seconds
 //	clip.factor, clip.threshold, clip.norm_after, clip.lower, clip.upper
 //	clip.groups.norm/NAME, clip.groups.norm_after/NAME, clip.groups.threshold/NAME
+//	successive.cosine, successive.cosine2, successive.dot, successive.error
 //	curvature.gthg, curvature.rayleigh, curvature.rho, curvature.rho_preconditioned,
 //	curvature.rho_limit, curvature.predicted_change, curvature.loss_change,
 //	curvature.gtu, curvature.uthu, curvature.lambda_max, curvature.lambda_max_residual,

@@ -22,6 +22,10 @@ func (e *encoder) step(s *monitor.Step) {
 		e.scalar("zeroed", "", float64(s.Zeroed))
 	}
 	e.clip(&s.Clip)
+	e.number("successive.cosine", s.Successive.Cosine)
+	e.number("successive.cosine2", s.Successive.Cosine2)
+	e.number("successive.dot", s.Successive.Dot)
+	e.number("successive.error", s.Successive.Error)
 	e.number("gtg_seconds", s.GTGSeconds)
 }
 

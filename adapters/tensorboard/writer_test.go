@@ -150,7 +150,8 @@ func TestScalars(t *testing.T) {
 	require.NoError(t, w.Step(&monitor.Step{Step: 1, Loss: known(17), LR: known(18), GradNorm: known(19), NonFinite: known(20), Zeroed: 21,
 		Clip: monitor.Clip{Factor: known(22), Threshold: known(23), NormAfter: known(24), Lower: known(-25), Upper: known(26),
 			Groups: []monitor.ClipGroup{{Name: "head", Norm: known(27), NormAfter: known(28), Threshold: known(29)}}},
-		Curvature: c, GTGSeconds: known(30)}))
+		Successive: monitor.Successive{Cosine: known(31), Cosine2: known(32), Dot: known(33), Error: known(34)},
+		Curvature:  c, GTGSeconds: known(30)}))
 	got := map[string]any{}
 	for _, l := range written(t, w, &out) {
 		got[l.Tag] = l.Scalar
@@ -161,7 +162,8 @@ func TestScalars(t *testing.T) {
 		"curvature.lambda_max": 10, "curvature.lambda_max_residual": 11, "curvature.lambda_min": 12, "curvature.lambda_min_residual": 13,
 		"curvature.trace": 14, "curvature.trace_error": 15, "curvature.seconds": 16, "loss": 17, "lr": 18, "grad_norm": 19, "nonfinite": 20,
 		"zeroed": 21, "clip.factor": 22, "clip.threshold": 23, "clip.norm_after": 24, "clip.lower": -25, "clip.upper": 26,
-		"clip.groups.norm/head": 27, "clip.groups.norm_after/head": 28, "clip.groups.threshold/head": 29, "gtg_seconds": 30} {
+		"clip.groups.norm/head": 27, "clip.groups.norm_after/head": 28, "clip.groups.threshold/head": 29, "gtg_seconds": 30,
+		"successive.cosine": 31, "successive.cosine2": 32, "successive.dot": 33, "successive.error": 34} {
 		want["gtg/"+tag] = v
 	}
 	require.Equal(t, want, got)

@@ -26,6 +26,7 @@ type (
 	clipObject      monitor.Clip
 	groupObject     monitor.ClipGroup
 	groupArray      []monitor.ClipGroup
+	cosinesObject   monitor.Successive
 	curvatureObject monitor.Curvature
 	radiusObject    monitor.SpectralRadius
 	radiusArray     []monitor.SpectralRadius
@@ -76,6 +77,11 @@ func (s *stepObject) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	}
 	if !s.Clip.Empty() {
 		if err := enc.AddObject("clip", (*clipObject)(&s.Clip)); err != nil {
+			return err
+		}
+	}
+	if s.Successive != (monitor.Successive{}) {
+		if err := enc.AddObject("successive", (*cosinesObject)(&s.Successive)); err != nil {
 			return err
 		}
 	}
@@ -140,6 +146,14 @@ func (g *groupObject) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	number(enc, "norm", g.Norm)
 	number(enc, "norm_after", g.NormAfter)
 	number(enc, "threshold", g.Threshold)
+	return nil
+}
+
+func (s *cosinesObject) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	number(enc, "cosine", s.Cosine)
+	number(enc, "cosine2", s.Cosine2)
+	number(enc, "dot", s.Dot)
+	number(enc, "error", s.Error)
 	return nil
 }
 

@@ -5,6 +5,7 @@
 // that looks at every gradient can be faster than. It prints a Markdown table.
 //
 //	go run -tags gtg_bench ./internal/clipbench
+//	go run -tags gtg_bench ./internal/clipbench -sketch   # what the sketch adds
 package main
 
 import (
@@ -24,12 +25,19 @@ import (
 func main() {
 	budget := flag.Duration("time", 4*time.Second, "how long each row is measured, at least")
 	python := flag.String("python", "/usr/bin/python3", "the Python that has torch")
+	sketch := flag.Bool("sketch", false, "measure what the gradients' sketch adds to measuring instead")
 	flag.Parse()
 	// gotch's tensors are not kept alive during its operations, so nothing is
 	// collected but between measurements.
 	debug.SetGCPercent(-1)
 	runtime.LockOSThread()
-	if err := run(*budget, *python); err != nil {
+	err := error(nil)
+	if *sketch {
+		err = sketchCosts(*budget)
+	} else {
+		err = run(*budget, *python)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

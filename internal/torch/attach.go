@@ -15,9 +15,10 @@ import (
 )
 
 // Report is what was measured at one optimizer step, before the step. It and
-// its Stats live in C memory and are valid during the callback only.
+// its Stats and Sketch live in C memory and are valid during the callback only.
 type Report struct {
-	Stats []Stat // in the optimizer's order, see [Param.Index]
+	Stats  []Stat  // in the optimizer's order, see [Param.Index]
+	Sketch *Sketch // of all gradients, with seed 0; nil when there is none
 	// Changed: the optimizer's list of parameters is not that of the last step
 	// (or this is the first).
 	Changed bool
@@ -148,6 +149,7 @@ func gtgStep(handle C.uintptr_t, c *C.gtg_report) (run C.int) {
 		r.Err = errors.New(C.GoString(c.error))
 	} else {
 		r.Stats = unsafe.Slice((*Stat)(unsafe.Pointer(c.stats)), int(c.params))
+		r.Sketch = (*Sketch)(unsafe.Pointer(c.sketch))
 	}
 	if r.Backwards == 0 {
 		r.Loss = math.NaN()

@@ -2,6 +2,7 @@
 // of this package, all else by libtorch's operations.
 #include "libtorch.h"
 #include "parallel.h"
+#include "sketch.h"
 
 #include <ATen/ATen.h>
 
@@ -50,6 +51,14 @@ void fetch_after(const Params &params, int64_t i) {
   if (i + 2 * kAhead < n) __builtin_prefetch(reinterpret_cast<const char *>(params[i + 2 * kAhead]->unsafeGetTensorImpl()) + 32);
   if (i + kAhead < n) __builtin_prefetch(grad_of(*params[i + kAhead]).unsafeGetTensorImpl());
 }
+
+// So many successive tensors are looked at by one thread, which adds the small ones
+// to one part of the sketch.
+constexpr int64_t kGroup = 16;
+
+// What is left of a tensor after the first look: nothing, all, or only to note the
+// order of its elements.
+enum { kDone, kLeft, kReordered };
 
 // Calls f with where each chunk begins and how many elements it has, and returns
 // the bytes of all.
@@ -111,66 +120,125 @@ void classify_portable(const at::Tensor &t, gtg_stat *out) {
   }
 }
 
+// Says in which order a tensor's elements are in memory, where that is not the order
+// of their indices: only sketches of one order can be compared.
+uint64_t layout_of(const at::Tensor &t, int64_t place) {
+  if (t.is_contiguous()) return 0;
+  uint64_t hash = uint64_t(place);
+  for (int64_t d = 0; d < t.dim(); d++) {
+    if (t.size(d) > 1) hash = sketch_key(hash + uint64_t(d), t.stride(d));
+  }
+  return hash;
+}
+
+// Adds up the parts of a sketch in their order, and says whether all is finite.
+bool total(const std::vector<double> &parts, double *sums) {
+  std::fill_n(sums, kBuckets, 0);
+  for (size_t part = 0; part < parts.size(); part += kBuckets) {
+    for (int i = 0; i < kBuckets; i++) sums[i] += parts[part + i];
+  }
+  return std::all_of(sums, sums + kBuckets, [](double x) { return std::isfinite(x); });
+}
+
 } // namespace
 
-void Measurer::measure(const Params &params, bool gradients, gtg_stat *out, const at::Tensor &loss, double *sum, bool portable) {
+void Measurer::measure(const Params &params, bool gradients, gtg_stat *out, const at::Tensor &loss, double *sum, bool portable,
+                       gtg_sketch *sketch) {
   const auto tensor = [&](int64_t i) -> const at::Tensor & { return gradients ? grad_of(*params[i]) : *params[i]; };
-  const int64_t n = int64_t(params.size());
+  const int64_t n = int64_t(params.size()), groups = (n + kGroup - 1) / kGroup;
   left.resize(n);
-  each(n, n * kLook, [&](int64_t i) {
-    fetch_after(params, i);
-    const at::Tensor &t = tensor(i);
-    left[i] = 0;
-    if (!t.defined()) {
-      out[i] = gtg_stat{};
-    } else if (t.numel() > kSmall || portable || !plain(t)) {
-      left[i] = 1;
-    } else {
-      gtg_sums s;
-      const int type = kernel_type(t);
-      gtg_scan(t.data_ptr(), t.numel(), type, &s);
-      gtg_scan_end(t.data_ptr(), t.numel(), type, &s, 1, &out[i]);
+  parts.resize(sketch ? groups * kBuckets : 0);
+  each(groups, n * kLook, [&](int64_t group) {
+    gtg_buckets buckets;
+    if (sketch) buckets = gtg_buckets{};
+    for (int64_t i = group * kGroup; i < std::min(n, (group + 1) * kGroup); i++) {
+      fetch_after(params, i);
+      const at::Tensor &t = tensor(i);
+      left[i] = kDone;
+      if (!t.defined()) {
+        out[i] = gtg_stat{};
+      } else if (t.numel() > kSmall || portable || !plain(t)) {
+        left[i] = kLeft;
+      } else {
+        gtg_sums s;
+        const int type = kernel_type(t);
+        if (sketch) {
+          const gtg_sketching into{&buckets, sketch_key(sketch->seed, i), 0};
+          gtg_scan(t.data_ptr(), t.numel(), type, &s, &into);
+          if (!t.is_contiguous()) left[i] = kReordered;
+        } else {
+          gtg_scan(t.data_ptr(), t.numel(), type, &s, nullptr);
+        }
+        gtg_scan_end(t.data_ptr(), t.numel(), type, &s, 1, &out[i]);
+      }
     }
+    if (sketch) sketched(buckets, &parts[group * kBuckets]);
   });
   large.clear();
   pending.clear();
   kept.clear();
+  uint64_t layout = 0;
+  bool known = true;
   for (int64_t i = 0; i < n; i++) {
-    if (!left[i]) continue;
+    if (left[i] == kDone) continue;
     const at::Tensor &t = tensor(i);
+    if (sketch && plain(t)) layout ^= layout_of(t, i);
+    if (left[i] == kReordered) continue;
+    known = known && t.layout() == at::kStrided;
     int64_t implicit = 0;
     if (plain(t)) {
-      add_dense(t, 0, &out[i], portable);
+      add_dense(t, 0, &out[i], portable, i);
     } else {
       kept.push_back(elements(t, &implicit));
-      add_dense(kept.back(), implicit, &out[i], portable);
+      add_dense(kept.back(), implicit, &out[i], portable, i);
     }
   }
-  measure_large();
+  known = known && pending.empty();
+  measure_large(sketch);
   collect(loss, sum);
+  if (sketch) {
+    sketch->layout = layout;
+    sketch->known = known && std::all_of(out, out + n, [](const gtg_stat &s) { return s.nonfinite == 0; }) && total(parts, sketch->sums);
+  }
   pending.clear();
   kept.clear();
 }
 
-void Measurer::add_dense(const at::Tensor &t, int64_t implicit, gtg_stat *out, bool portable) {
+void Measurer::add_dense(const at::Tensor &t, int64_t implicit, gtg_stat *out, bool portable, int64_t place) {
   const int type = kernel_type(t);
   if (portable || type < 0 || !t.is_cpu()) {
     pending.push_back({type < 0 ? t.to(at::kDouble) : t, implicit, out});
   } else if (plain(t)) {
-    large.push_back({t.data_ptr(), t.numel(), implicit, type, out});
+    large.push_back({t.data_ptr(), t.numel(), implicit, type, out, place});
   } else {
     const auto copy = t.contiguous();
     kept.push_back(copy);
-    large.push_back({copy.data_ptr(), copy.numel(), implicit, type, out});
+    large.push_back({copy.data_ptr(), copy.numel(), implicit, type, out, place});
   }
 }
 
-void Measurer::measure_large() {
+void Measurer::measure_large(const gtg_sketch *sketch) {
   chunks.clear();
   int64_t bytes = 0;
-  for (const auto &t : large) bytes += each_chunk(t.data, t.n, t.type, [&](const void *data, int64_t n) { chunks.push_back({data, n, t.type}); });
+  for (const auto &t : large) {
+    const uint64_t key = sketch ? sketch_key(sketch->seed, t.place) : 0;
+    int64_t block = 0;
+    bytes += each_chunk(t.data, t.n, t.type, [&](const void *data, int64_t n) {
+      chunks.push_back({data, n, t.type, key, block});
+      block += GTG_CHUNK / kBuckets;
+    });
+  }
   sums.resize(chunks.size());
-  each(int64_t(chunks.size()), bytes, [&](int64_t i) { gtg_scan(chunks[i].data, chunks[i].n, chunks[i].type, &sums[i]); });
+  const size_t small = parts.size();
+  parts.resize(small + (sketch ? chunks.size() * kBuckets : 0));
+  each(int64_t(chunks.size()), bytes, [&](int64_t i) {
+    const auto &c = chunks[i];
+    if (!sketch) return gtg_scan(c.data, c.n, c.type, &sums[i], nullptr);
+    gtg_buckets buckets{};
+    const gtg_sketching into{&buckets, c.key, c.block};
+    gtg_scan(c.data, c.n, c.type, &sums[i], &into);
+    sketched(buckets, &parts[small + i * kBuckets]);
+  });
   const gtg_sums *s = sums.data();
   for (const auto &t : large) {
     const int64_t count = (t.n + GTG_CHUNK - 1) / GTG_CHUNK;
@@ -475,11 +543,11 @@ int gtg_measure(void *const *tensors, int64_t n, int gradients, int portable, gt
   });
 }
 
-int64_t gtg_grads_measure(GTG_GRADS, gtg_stat *out, int64_t capacity, char *error) {
+int64_t gtg_grads_measure(GTG_GRADS, gtg_stat *out, int64_t capacity, gtg_sketch *sketch, char *error) {
   int64_t params = 0;
   const int result = with(optimizer, tensors, n, error, [&](Work &w) {
     params = int64_t(w.params.size());
-    if (params <= capacity) w.measurer.measure(w.params, true, out);
+    if (params <= capacity) w.measurer.measure(w.params, true, out, at::Tensor(), nullptr, false, sketch);
   });
   return result ? result : params;
 }

@@ -49,14 +49,18 @@ func (g *Grads) array() (*unsafe.Pointer, C.int64_t) {
 }
 
 // Len returns the number of parameters.
-func (g *Grads) Len() (int, error) { return g.measure(nil) }
+func (g *Grads) Len() (int, error) { return g.measure(nil, nil) }
 
 // Measure measures each gradient into out, which grows when it is too small, and
 // returns it.
-func (g *Grads) Measure(out []Stat) ([]Stat, error) {
+func (g *Grads) Measure(out []Stat) ([]Stat, error) { return g.Sketch(out, nil) }
+
+// Sketch is Measure, and in the same pass makes the sketch of all gradients, unless
+// that is nil.
+func (g *Grads) Sketch(out []Stat, sketch *Sketch) ([]Stat, error) {
 	out = out[:cap(out)]
 	for {
-		n, err := g.measure(out)
+		n, err := g.measure(out, sketch)
 		if err != nil {
 			return out[:0], err
 		}
@@ -69,12 +73,13 @@ func (g *Grads) Measure(out []Stat) ([]Stat, error) {
 
 // measure returns the number of parameters; nothing is measured when out is
 // shorter.
-func (g *Grads) measure(out []Stat) (int, error) {
+func (g *Grads) measure(out []Stat, sketch *Sketch) (int, error) {
 	if err := g.find(); err != nil {
 		return 0, err
 	}
 	p, n := g.array()
-	result := C.gtg_grads_measure(g.optimizer, p, n, (*C.gtg_stat)(unsafe.Pointer(unsafe.SliceData(out))), C.int64_t(len(out)), &g.message[0])
+	result := C.gtg_grads_measure(g.optimizer, p, n, (*C.gtg_stat)(unsafe.Pointer(unsafe.SliceData(out))), C.int64_t(len(out)),
+		(*C.gtg_sketch)(unsafe.Pointer(sketch)), &g.message[0])
 	runtime.KeepAlive(g)
 	if result < 0 {
 		return 0, g.message.failed("measuring", C.int(result))

@@ -29,6 +29,17 @@ typedef struct {
 
 enum { GTG_F32 = 0, GTG_F64 = 1, GTG_F16 = 2, GTG_BF16 = 3 };
 
+// Buckets of a sketch, see sketch.h.
+#define GTG_SKETCH 256
+
+// The sketch of all gradients of a step. The Go type Sketch mirrors it.
+typedef struct {
+  uint64_t seed; // of the signs and buckets; read
+  double sums[GTG_SKETCH];
+  uint64_t layout; // 0 when all elements were in the order of their indices
+  int64_t known;   // 0 when there is no sketch
+} gtg_sketch;
+
 // Elements in a chunk, the unit of work of a thread. Where a tensor is cut depends
 // on its size alone, and with it the order of all sums.
 #define GTG_CHUNK (1 << 16)
@@ -40,10 +51,25 @@ typedef struct {
   int64_t zeros;
 } gtg_sums;
 
-// gtg_scan measures one chunk of at most GTG_CHUNK elements, gtg_scan_end puts the
+// A sketch in the making: that of float64 elements and that of all others, with
+// bucket i in two parts, at i and at i + GTG_SKETCH.
+typedef struct {
+  double wide[2 * GTG_SKETCH];
+  float narrow[2 * GTG_SKETCH];
+} gtg_buckets;
+
+// Where a chunk's part of the sketch goes.
+typedef struct {
+  gtg_buckets *buckets;
+  uint64_t key;  // of the tensor
+  int64_t block; // of GTG_SKETCH elements, that the chunk begins with
+} gtg_sketching;
+
+// gtg_scan measures one chunk of at most GTG_CHUNK elements and, unless into is NULL,
+// adds it to a sketch; gtg_scan_end puts the
 // chunks of a tensor together. Only where elements are not finite, or squares left float64's
 // range, it looks at the elements again.
-void gtg_scan(const void *data, int64_t n, int dtype, gtg_sums *out);
+void gtg_scan(const void *data, int64_t n, int dtype, gtg_sums *out, const gtg_sketching *into);
 void gtg_scan_end(const void *data, int64_t n, int dtype, const gtg_sums *chunks, int64_t count, gtg_stat *out);
 // Multiplies every element by factor (1: not at all, 0: all become 0), then
 // bounds it when lower < upper. A NaN stays one.
@@ -60,6 +86,7 @@ void gtg_unit_change(void *data, int dtype, int64_t outer, int64_t units, int64_
 typedef struct {
   gtg_stat *stats;      // one for each parameter, in the optimizer's order
   int64_t params;       // how many
+  const gtg_sketch *sketch; // of all gradients, NULL when there is none
   int64_t changed;      // not 0: the list of parameters is not the one of the last step
   int64_t backwards;    // backward passes whose gradients are in this step
   double loss;          // sum of their losses; meaningful when backwards is not 0
@@ -99,7 +126,8 @@ int gtg_measure(void *const *tensors, int64_t n, int gradients, int portable, gt
 // with one entry for each parameter comes with their number.
 #define GTG_GRADS void *optimizer, void *const *tensors, int64_t n
 // Returns the number of parameters. Measures nothing when there are more than capacity.
-int64_t gtg_grads_measure(GTG_GRADS, gtg_stat *out, int64_t capacity, char *error);
+// Without a sketch when that is NULL.
+int64_t gtg_grads_measure(GTG_GRADS, gtg_stat *out, int64_t capacity, gtg_sketch *sketch, char *error);
 int gtg_grads_apply(GTG_GRADS, double factor, double lower, double upper, char *error);
 int gtg_grads_apply_each(GTG_GRADS, const double *factors, const double *lower, const double *upper, int64_t params, char *error);
 int gtg_grads_zero_nonfinite(GTG_GRADS, int only_elements, char *error);

@@ -57,9 +57,10 @@ class Measurer {
 public:
   // Measures each tensor, or its gradient, into its entry of out, and adds loss,
   // which may be undefined, to *sum: what is on a device comes in one copy, with one
-  // synchronisation. portable: all as on a device.
+  // synchronisation. portable: all as on a device. The sketch is of all tensors,
+  // unless it is NULL.
   void measure(const Params &params, bool gradients, gtg_stat *out, const at::Tensor &loss = at::Tensor(), double *sum = nullptr,
-               bool portable = false);
+               bool portable = false, gtg_sketch *sketch = nullptr);
 
 private:
   struct Large { // a tensor in CPU memory
@@ -67,25 +68,29 @@ private:
     int64_t n, implicit;
     int type;
     gtg_stat *out;
+    int64_t place; // in the list
   };
   struct Chunk { // of one
     const void *data;
     int64_t n;
     int type;
+    uint64_t key;
+    int64_t block;
   };
   struct Pending { // a tensor that is measured on its device
     at::Tensor values;
     int64_t implicit;
     gtg_stat *out;
   };
-  void add_dense(const at::Tensor &t, int64_t implicit, gtg_stat *out, bool portable);
-  void measure_large();
+  void add_dense(const at::Tensor &t, int64_t implicit, gtg_stat *out, bool portable, int64_t place);
+  void measure_large(const gtg_sketch *sketch);
   void collect(const at::Tensor &loss, double *sum);
 
   std::vector<char> left; // those that are not small
   std::vector<Large> large;
   std::vector<Chunk> chunks;
   std::vector<gtg_sums> sums;
+  std::vector<double> parts; // of the sketch, of GTG_SKETCH sums each
   std::vector<Pending> pending;
   std::vector<at::Tensor> kept; // copies that large points into
 };

@@ -2,7 +2,7 @@
 // accumulated in float64, in an order that depends on the number of elements
 // alone: the result is the same bits in every run, for every number of threads
 // and on every processor.
-#include "elements.h"
+#include "sketch.h"
 
 #include <limits>
 
@@ -35,7 +35,7 @@ template <class T> GTG_INLINE void end(const typename T::Bits *x, int64_t i, int
   out.squares = lanes[0];
 }
 
-template <class T> GTG_INLINE void chunk(const typename T::Bits *x, int64_t n, gtg_sums &out) {
+template <class T> GTG_INLINE void chunk(const typename T::Bits *x, int64_t n, gtg_sums &out, const gtg_sketching *into) {
   using Bits = typename T::Bits;
   double lanes[kLanes] = {};
   const int64_t full = n - n % kLanes;
@@ -55,14 +55,16 @@ template <class T> GTG_INLINE void chunk(const typename T::Bits *x, int64_t n, g
     }
     out.max = max > out.max ? max : out.max;
     out.zeros += zeros;
+    if (into) sketch<T>(x + begin, (begin + kBlock < full ? begin + kBlock : n) - begin, *into, begin);
   }
+  if (into && full == 0) sketch<T>(x, n, *into, 0);
   end<T>(x, full, n, lanes, out);
 }
 
-GTG_CLONES void chunk_f32(const uint32_t *x, int64_t n, gtg_sums &out) { chunk<F32>(x, n, out); }
-GTG_CLONES void chunk_f64(const uint64_t *x, int64_t n, gtg_sums &out) { chunk<F64>(x, n, out); }
-GTG_CLONES void chunk_f16(const uint16_t *x, int64_t n, gtg_sums &out) { chunk<F16>(x, n, out); }
-GTG_CLONES void chunk_bf16(const uint16_t *x, int64_t n, gtg_sums &out) { chunk<BF16>(x, n, out); }
+GTG_CLONES void chunk_f32(const uint32_t *x, int64_t n, gtg_sums &out, const gtg_sketching *into) { chunk<F32>(x, n, out, into); }
+GTG_CLONES void chunk_f64(const uint64_t *x, int64_t n, gtg_sums &out, const gtg_sketching *into) { chunk<F64>(x, n, out, into); }
+GTG_CLONES void chunk_f16(const uint16_t *x, int64_t n, gtg_sums &out, const gtg_sketching *into) { chunk<F16>(x, n, out, into); }
+GTG_CLONES void chunk_bf16(const uint16_t *x, int64_t n, gtg_sums &out, const gtg_sketching *into) { chunk<BF16>(x, n, out, into); }
 
 #ifdef __x86_64__
 #define GTG_FMA __attribute__((target("avx2,fma")))
@@ -111,16 +113,56 @@ struct Lanes {
   }
 };
 
-GTG_FMA void chunk_f32_fma(const uint32_t *x, int64_t n, gtg_sums &out) {
-  Lanes lanes;
-  const int64_t over = n % kLanes;
-  for (int64_t i = 0; i < n - over; i += kLanes) {
-    fetch(x + i);
-    lanes.add(x + i);
+// What sketch does, for as many float32 elements as there are lanes, and to the bit.
+struct Signed {
+  float *sums;
+  __m256i words;
+
+  static GTG_FMA GTG_INLINE __m256i all(uint32_t x) { return _mm256_set1_epi32(int(x)); }
+
+  GTG_FMA GTG_INLINE Signed(const gtg_sketching &into, int64_t block) {
+    __m256i x = _mm256_add_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), all(numbers_of(block) + uint32_t(into.key)));
+    x = _mm256_mullo_epi32(_mm256_xor_si256(x, _mm256_srli_epi32(x, 16)), all(0x85ebca6bu));
+    x = _mm256_add_epi32(_mm256_xor_si256(x, _mm256_srli_epi32(x, 13)), all(uint32_t(into.key >> 32)));
+    x = _mm256_mullo_epi32(x, all(0xc2b2ae35u));
+    words = _mm256_xor_si256(x, _mm256_srli_epi32(x, 16));
+    sums = into.buckets->narrow + first_bucket(into.key, block);
   }
-  if (over) { // with zeros behind, which are not to be counted
-    uint32_t rest[kLanes] = {};
-    memcpy(rest, x + n - over, over * sizeof *x);
+
+  GTG_FMA GTG_INLINE void add8(const uint32_t *x) {
+    const __m256i sign = _mm256_and_si256(words, all(0x80000000u));
+    const __m256i v = _mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(x)), sign);
+    _mm256_storeu_ps(sums, _mm256_add_ps(_mm256_loadu_ps(sums), _mm256_castsi256_ps(v)));
+    words = _mm256_add_epi32(words, words); // the next sign of each word
+    sums += 8;
+  }
+
+  GTG_FMA GTG_INLINE void add(const uint32_t *x) { add8(x), add8(x + 8); }
+};
+
+GTG_FMA void chunk_f32_fma(const uint32_t *x, int64_t n, gtg_sums &out, const gtg_sketching *into) {
+  Lanes lanes;
+  const int64_t over = n % kLanes, full = n - over;
+  uint32_t rest[kLanes] = {}; // with zeros behind, which are not to be counted
+  memcpy(rest, x + full, over * sizeof *x);
+  if (into) {
+    for (int64_t begin = 0; begin < n; begin += kBuckets) {
+      Signed signs(*into, into->block + begin / kBuckets);
+      const int64_t stop = begin + kBuckets < full ? begin + kBuckets : full;
+      for (int64_t i = begin; i < stop; i += kLanes) {
+        fetch<2048>(x + i); // a step takes longer, and the processor looks less far ahead
+        lanes.add(x + i);
+        signs.add(x + i);
+      }
+      if (over && n - begin < kBuckets) signs.add(rest);
+    }
+  } else {
+    for (int64_t i = 0; i < full; i += kLanes) {
+      fetch(x + i);
+      lanes.add(x + i);
+    }
+  }
+  if (over) {
     lanes.add(rest);
     out.zeros = over - kLanes;
   }
@@ -175,19 +217,19 @@ void finish(const typename T::Bits *x, int64_t n, const gtg_sums &s, gtg_stat *o
 
 using namespace gtg;
 
-void gtg_scan(const void *data, int64_t n, int dtype, gtg_sums *out) {
+void gtg_scan(const void *data, int64_t n, int dtype, gtg_sums *out, const gtg_sketching *into) {
   *out = gtg_sums{};
   switch (dtype) {
   case GTG_F32: {
     const auto x = static_cast<const uint32_t *>(data);
 #ifdef __x86_64__
-    if (has_fma) return chunk_f32_fma(x, n, *out);
+    if (has_fma) return chunk_f32_fma(x, n, *out, into);
 #endif
-    return chunk_f32(x, n, *out);
+    return chunk_f32(x, n, *out, into);
   }
-  case GTG_F64: return chunk_f64(static_cast<const uint64_t *>(data), n, *out);
-  case GTG_F16: return chunk_f16(static_cast<const uint16_t *>(data), n, *out);
-  case GTG_BF16: return chunk_bf16(static_cast<const uint16_t *>(data), n, *out);
+  case GTG_F64: return chunk_f64(static_cast<const uint64_t *>(data), n, *out, into);
+  case GTG_F16: return chunk_f16(static_cast<const uint16_t *>(data), n, *out, into);
+  case GTG_BF16: return chunk_bf16(static_cast<const uint16_t *>(data), n, *out, into);
   }
 }
 

@@ -80,6 +80,7 @@ struct Attached {
   std::mutex mutex; // of all below, but the report
 
   std::vector<gtg_stat> stats;
+  gtg_sketch sketch{};
   std::vector<const void *> identities;
   std::vector<Mark> marks;
   gtg::Params params;
@@ -437,8 +438,9 @@ gtg_report *gtg_measure_step(void *attached) {
       a.identities[i] = identity;
     }
     double loss = a.loss;
-    a.measurer.measure(a.params, true, a.stats.data(), a.loss_there, &loss);
+    a.measurer.measure(a.params, true, a.stats.data(), a.loss_there, &loss, false, &a.sketch);
     a.report.stats = a.stats.data();
+    a.report.sketch = a.sketch.known ? &a.sketch : nullptr;
     a.report.params = int64_t(n);
     a.report.changed = changed;
     a.report.backwards = a.backwards;
