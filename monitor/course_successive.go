@@ -17,6 +17,7 @@ type successiveCourse struct {
 	Count    int64   `json:"count"`
 	Mean     float64 `json:"mean"`  // the long mean of the cosine
 	Early    float64 `json:"early"` // the mean of the first window
+	Error    float64 `json:"error"` // the last standard error of a cosine
 }
 
 func (c *Course) observeSuccessive(s *Step) {
@@ -31,6 +32,9 @@ func (c *Course) observeSuccessive(s *Step) {
 	if cosine2, ok := s.Successive.Cosine2.Finite(); ok && math.Abs(cosine2) <= 1 {
 		now.Cosines2.push(cosine2)
 	}
+	if err, ok := s.Successive.Error.Finite(); ok {
+		now.Error = min(math.Abs(err), 1)
+	}
 	now.Count++
 	now.Mean += max(signalSlow, 1/float64(now.Count)) * (cosine - now.Mean)
 	if now.Count == span {
@@ -41,11 +45,12 @@ func (c *Course) observeSuccessive(s *Step) {
 // Signal is the share of gᵀg that is the squared norm of the true gradient, not
 // the noise of mini-batches: the mean cosine between the gradients of successive
 // steps, whose batches are independent of each other (McCandlish et al. 2018,
-// appendix A). It comes with its standard error. Where a step jumps from one wall
+// appendix A). It comes with its standard error, of the mean and of the sketches, whose
+// signs are the same throughout a run. Where a step jumps from one wall
 // of a valley to the other it is negative. Not ok before there are 32 measurements.
 func (c *Course) Signal() (share, err float64, ok bool) {
 	share, err = c.now.Successive.Cosines.mean()
-	return share, err, c.now.Successive.Cosines.n >= signalMeasured
+	return share, math.Hypot(err, c.now.Successive.Error), c.now.Successive.Cosines.n >= signalMeasured
 }
 
 // mean is the mean of the window's values, with its standard error.
