@@ -44,6 +44,7 @@ func BenchmarkOverhead(b *testing.B) {
 		return opt.BackwardStep(loss)
 	}}
 	b.Run("1000 parameters/default", func(b *testing.B) { overhead.Measure(b, loop, quiet()) })
+	b.Run("1000 parameters/updates at every step", func(b *testing.B) { overhead.Measure(b, loop, quiet(), hooks.WithUpdateRatios(1)) })
 	b.Run("1000 parameters/everything", func(b *testing.B) {
 		path := filepath.Join(b.TempDir(), "run.gtg.jsonl")
 		log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(io.Discard), zap.InfoLevel))
