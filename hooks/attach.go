@@ -54,15 +54,18 @@ type Guard struct {
 	step       monitor.Step // the record, used again at every step
 	clipper    clipper
 	successive successive
-	curvature  *curvature    // nil when it is not measured
-	skipped    int           // steps in a row
-	counted    time.Duration // of this step, in its record
-	tail       time.Duration // of the last step, not in its record
-	stopped    bool
-	closed     bool
-	fenced     bool
-	fault      error // of gtg's own, after which the guard is off
-	complaints map[string]bool
+	curvature  *curvature // nil when it is not measured
+	updates    updates
+	// Guard.stepped, made once.
+	whenStepped func()
+	skipped     int           // steps in a row
+	counted     time.Duration // of this step, in its record
+	tail        time.Duration // of the last step, not in its record
+	stopped     bool
+	closed      bool
+	fenced      bool
+	fault       error // of gtg's own, after which the guard is off
+	complaints  map[string]bool
 }
 
 // runs counts the guards of this process, for the default names.
@@ -110,6 +113,7 @@ func attach(opt *nn.Optimizer, opts []Option) (g *Guard, err error) {
 	if err != nil {
 		return nil, err
 	}
+	g.updates.every, g.whenStepped = o.updateRatios, g.stepped
 	g.run = describe(hyper, g.started)
 	g.run.Name, g.run.Config = o.name, o.config
 	if o.lockThread {
@@ -250,6 +254,7 @@ func (g *Guard) Reattach(opt *nn.Optimizer) error {
 	if g.attachment.Is(optimizer) {
 		return nil
 	}
+	g.flush()
 	attachment, err := optimizer.Attach(!g.options.lockThread, g.onStep)
 	if err != nil {
 		return fmt.Errorf("gtg: %w", err)
@@ -332,6 +337,7 @@ func (g *Guard) Close() error {
 func (g *Guard) detach() *monitor.End {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.flush()
 	g.closed = true
 	g.off()
 	if g.thread != nil {

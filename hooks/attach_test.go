@@ -375,7 +375,7 @@ func TestHeapPerStepDoesNotGrowWithParameters(t *testing.T) {
 			h = l.Forward(h)
 		}
 		opt := build(t, nn.DefaultSGDConfig(), vs, 0)
-		g := attach(t, opt)
+		g := attach(t, opt, hooks.WithUpdateRatios(1))
 		require.NoError(t, opt.BackwardStep(h.MustMean(gotch.Float, false)))
 		const steps = 200
 		least := uint64(math.MaxUint64)

@@ -44,10 +44,39 @@ func BenchmarkOverhead(b *testing.B) {
 		return opt.BackwardStep(loss)
 	}}
 	b.Run("1000 parameters/default", func(b *testing.B) { overhead.Measure(b, loop, quiet()) })
+	b.Run("1000 parameters/updates at every step", func(b *testing.B) { overhead.Measure(b, loop, quiet(), hooks.WithUpdateRatios(1)) })
 	b.Run("1000 parameters/everything", func(b *testing.B) {
 		path := filepath.Join(b.TempDir(), "run.gtg.jsonl")
 		log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(io.Discard), zap.InfoLevel))
 		overhead.Measure(b, loop, hooks.WithLogger(log), hooks.WithMetrics(prometheus.NewRegistry()),
 			hooks.WithRunLog(path, runlog.Overwrite()))
 	})
+}
+
+// BenchmarkUpdates is what measuring the updates costs a model whose parameters do
+// not fit into a cache: 16 million in four tensors, with Adam and a small batch.
+func BenchmarkUpdates(b *testing.B) {
+	const width = 2048
+	vs := store()
+	var all []*nn.Linear
+	for range 4 {
+		all = append(all, nn.NewLinear(vs.Root(), width, width, nn.DefaultLinearConfig()))
+	}
+	x := ts.MustRandn([]int64{16, width}, gotch.Float, gotch.CPU)
+	opt, err := nn.DefaultAdamConfig().Build(vs, 1e-5)
+	require.NoError(b, err)
+	loop := overhead.Loop{Optimizer: opt, Steps: 4, Step: func() error {
+		h := x.MustShallowClone()
+		for _, l := range all {
+			next := l.Forward(h).MustTanh(true)
+			h.MustDrop()
+			h = next
+		}
+		loss := h.MustMul(h, false).MustMean(gotch.Float, true)
+		h.MustDrop()
+		defer loss.MustDrop()
+		return opt.BackwardStep(loss)
+	}}
+	b.Run("off", func(b *testing.B) { overhead.Measure(b, loop, quiet(), hooks.WithUpdateRatios(0)) })
+	b.Run("every step", func(b *testing.B) { overhead.Measure(b, loop, quiet(), hooks.WithUpdateRatios(1)) })
 }

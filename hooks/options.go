@@ -23,28 +23,29 @@ import (
 type Option func(*options)
 
 type options struct {
-	name       string
-	config     map[string]any
-	policy     clip.Policy
-	detectors  func(*monitor.Run) []monitor.Detector
-	sinks      []delivery.Named
-	logged     bool // the caller has a place for events: no fallback
-	logger     *zap.Logger
-	dashboard  *dashboardOptions
-	metrics    prometheus.Registerer
-	promOpts   []prom.Option
-	runLog     string
-	runLogOpts []runlog.Option
-	nonFinite  NonFinite
-	maxSkips   int
-	afterSkips SkipLimit
-	lockThread bool
-	fence      bool
-	curvature  *curvatureOptions
-	sameData   bool
-	recurrent  []string
-	deadline   time.Duration
-	state      []byte
+	name         string
+	config       map[string]any
+	policy       clip.Policy
+	detectors    func(*monitor.Run) []monitor.Detector
+	sinks        []delivery.Named
+	logged       bool // the caller has a place for events: no fallback
+	logger       *zap.Logger
+	dashboard    *dashboardOptions
+	metrics      prometheus.Registerer
+	promOpts     []prom.Option
+	runLog       string
+	runLogOpts   []runlog.Option
+	nonFinite    NonFinite
+	maxSkips     int
+	afterSkips   SkipLimit
+	lockThread   bool
+	fence        bool
+	updateRatios int64
+	curvature    *curvatureOptions
+	sameData     bool
+	recurrent    []string
+	deadline     time.Duration
+	state        []byte
 
 	errs []error
 }
@@ -58,12 +59,13 @@ const DefaultCloseDeadline = 5 * time.Second
 
 func newOptions(opts []Option) (*options, error) {
 	o := &options{
-		policy:     clip.Outlier(),
-		recurrent:  DefaultRecurrent,
-		detectors:  monitor.Detectors,
-		maxSkips:   DefaultMaxSkips,
-		lockThread: true,
-		deadline:   DefaultCloseDeadline,
+		policy:       clip.Outlier(),
+		recurrent:    DefaultRecurrent,
+		detectors:    monitor.Detectors,
+		maxSkips:     DefaultMaxSkips,
+		updateRatios: DefaultUpdateRatios,
+		lockThread:   true,
+		deadline:     DefaultCloseDeadline,
 	}
 	for _, opt := range opts {
 		if opt == nil {
@@ -203,6 +205,24 @@ func WithMaxSkips(n int, then SkipLimit) Option {
 			o.refuse("WithMaxSkips: the limit's effect is StopRun or StepAnyway, not %d", then)
 		}
 		o.maxSkips, o.afterSkips = n, then
+	}
+}
+
+// WithUpdateRatios measures, at every so many steps, the L2 norm of each parameter
+// and of its change in the step, whose ratio says whether the learning rate fits the
+// parameter: about 1e-3 is usual, far more is rash, far less is slow. Since a run's
+// first steps say most, it is measured at steps 1, 2, 5, 10, 20, 50, … up to the
+// interval as well. The default is [DefaultUpdateRatios]; 0 switches it off.
+//
+// While the optimizer runs in such a step, a copy of the parameters takes as much
+// memory as they have; it is freed right after. Steps that are skipped are not
+// measured.
+func WithUpdateRatios(every int64) Option {
+	return func(o *options) {
+		if every < 0 {
+			o.refuse("WithUpdateRatios(%d): the interval is at least 1 step, or 0 for none", every)
+		}
+		o.updateRatios = every
 	}
 }
 

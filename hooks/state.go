@@ -26,6 +26,7 @@ const stateVersion = 1
 func (g *Guard) State() ([]byte, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.flush()
 	s := guardState{Version: stateVersion, Step: g.step.Step, Skipped: g.skipped, Policy: g.options.policy.Name()}
 	for _, p := range g.run.Params {
 		s.Params = append(s.Params, p.Name)

@@ -16,7 +16,7 @@ import (
 // judged and delivered. It says whether the optimizer is to run. Whatever goes
 // wrong in gtg, the program's own step is done.
 func (g *Guard) onStep(r *torch.Report) (run bool) {
-	start := time.Now()
+	start, measuring := time.Now(), time.Duration(r.Nanoseconds)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
@@ -30,8 +30,13 @@ func (g *Guard) onStep(r *torch.Report) (run bool) {
 		if g.fenced {
 			fence.between()
 		}
-		g.tail = time.Since(start) - g.counted
+		if spent := time.Since(start); g.updates.pending {
+			g.updates.spent = spent + measuring
+		} else {
+			g.tail = spent - g.counted
+		}
 	}()
+	g.flush()
 	s := &g.step
 	s.Step++
 	g.counted = 0
@@ -62,19 +67,25 @@ func (g *Guard) onStep(r *torch.Report) (run bool) {
 	if g.curvature != nil {
 		g.curvature.finish(g, r.Backwards)
 	}
-	g.deliver(start, time.Duration(r.Nanoseconds))
+	if s.Action == monitor.ActionStep {
+		if g.updates.begin(g, r); g.updates.pending {
+			return true // stepped does the rest
+		}
+	}
+	g.deliver(start, measuring)
 	return s.Action == monitor.ActionStep
 }
 
 // deliver completes the record, has it judged, and hands it and its events to
-// the sinks.
-func (g *Guard) deliver(start time.Time, measuring time.Duration) {
+// the sinks. The time that gtg spent on the step is that since start, and what it
+// spent before.
+func (g *Guard) deliver(start time.Time, before time.Duration) {
 	s := &g.step
 	now := time.Now()
 	s.T = monitor.Known(now.Sub(g.started).Seconds())
 	// What comes after this line is counted in the next record.
 	g.counted = now.Sub(start)
-	s.GTGSeconds = monitor.Known((measuring + g.counted + g.tail).Seconds())
+	s.GTGSeconds = monitor.Known((before + g.counted + g.tail).Seconds())
 	events := g.monitor.Observe(s)
 	g.hub.Step(s)
 	for i := range events {
@@ -86,6 +97,7 @@ func (g *Guard) deliver(start time.Time, measuring time.Duration) {
 // detector of the caller's: the program goes on without it.
 func (g *Guard) broken(p any) {
 	g.off()
+	g.updates.drop()
 	g.fault = fmt.Errorf("a fault at step %d, after which gtg did not watch any more: %v", g.step.Step, p)
 	slog.Default().Error("gtg: "+g.fault.Error(), "run", g.run.Name, "stack", string(debug.Stack()))
 	g.advise(fmt.Errorf("gtg: %w", g.fault))
@@ -147,6 +159,7 @@ func (g *Guard) measured(r *torch.Report) clip.Gradient {
 	}
 	s.GradNorm = monitor.Known(gradient.Norm)
 	s.NonFinite = monitor.Known(float64(gradient.NonFinite))
+	s.ParamNorms, s.UpdateNorms = nil, nil
 	s.Loss, s.LR = monitor.Number{}, monitor.Number{}
 	if r.Backwards > 0 {
 		s.Loss = monitor.Known(r.Loss)

@@ -47,6 +47,7 @@ type Course struct {
 // courseState is what the course carries from one step to the next.
 type courseState struct {
 	Records   int64    `json:"records"`
+	Undone    int64    `json:"undone,omitempty"` // records before a rollback that are not among those
 	Losses    window   `json:"losses"`
 	LossCount int64    `json:"loss_count"`
 	History   history  `json:"history"`
@@ -72,6 +73,7 @@ type courseState struct {
 	NonFinite     int64 `json:"nonfinite"`
 	Clipped       int64 `json:"clipped"`
 	Skipped       int64 `json:"skipped"`
+	Rollbacks     int64 `json:"rollbacks,omitempty"`
 	ClipDecisions int64 `json:"clip_decisions"`
 	Curvatures    int64 `json:"curvatures"` // records with gᵀHg
 
@@ -219,7 +221,7 @@ func wild(n Number) bool {
 
 func (c *Course) observe(s *Step) {
 	now := &c.now
-	if now.Records++; now.Records == 1 {
+	if now.Records++; now.Records+now.Undone == 1 {
 		now.FirstStep = s.Step
 	}
 	now.LastStep = s.Step
@@ -233,9 +235,7 @@ func (c *Course) observe(s *Step) {
 			now.Clipped++
 		}
 	}
-	if s.Action == ActionSkip || s.Action == ActionStop {
-		now.Skipped++
-	}
+	now.act(s.Action, 1)
 	now.Schedule.observe(s, now.LossCount)
 	c.observeLoss(s)
 	c.observeNorm(s)
@@ -243,6 +243,16 @@ func (c *Course) observe(s *Step) {
 	c.observeCurvature(s)
 	c.observeSuccessive(s)
 	c.observeUpdates(s)
+}
+
+// act counts what was done with a step.
+func (now *courseState) act(a Action, n int64) {
+	switch a {
+	case ActionSkip, ActionStop:
+		now.Skipped += n
+	case ActionRollback:
+		now.Rollbacks += n
+	}
 }
 
 func (c *Course) observeLoss(s *Step) {

@@ -39,6 +39,8 @@ type life struct {
 	Count int64 `json:"count"` // incidents that fired
 	First int64 `json:"first"` // the step of the first
 	Last  int64 `json:"last"`  // the step of the last
+	// Severity is that of the last.
+	Severity Severity `json:"severity,omitempty"`
 }
 
 type phase uint8
@@ -89,7 +91,7 @@ func (m *Monitor) Observe(s *Step) []Event {
 				l.First = s.Step
 			}
 			l.Last = s.Step
-			m.report(d, Event{Step: s.Step, Kind: d.Kind(), State: Firing})
+			l.Severity = m.report(d, Event{Step: s.Step, Kind: d.Kind(), State: Firing})
 		case condition == Clear && l.Phase != silent:
 			was := l.Phase
 			if l.Phase = silent; was == firing {
@@ -101,12 +103,13 @@ func (m *Monitor) Observe(s *Step) []Event {
 	return m.events
 }
 
-func (m *Monitor) report(d Detector, e Event) {
+func (m *Monitor) report(d Detector, e Event) Severity {
 	d.Explain(&e)
 	if e.State == Firing && e.Severity != Info {
 		m.closer = closerRecords
 	}
 	m.events = append(m.events, e)
+	return e.Severity
 }
 
 // inhibited says whether a cause of the kind is firing.

@@ -11,7 +11,7 @@ func (m *Monitor) giveUp(s *Step) {
 	}
 	e := Event{Step: s.Step, Kind: NonFinite, State: Instant}
 	switch {
-	case s.Action == ActionStop && was != ActionStop:
+	case s.Action == ActionStop && was != ActionStop && !m.course.finite:
 		e.Summary = "Skipping steps that are not finite does not help: the optimizer is not called any more, " +
 			"the parameters are those of the last good step."
 	case s.Action == ActionStep && was == ActionSkip && s.NonFinite.Or(0) > 0 && s.Zeroed == 0:

@@ -201,10 +201,14 @@ func (m *Monitor) cliffs() Finding {
 	if c.ClipDecisions > 0 {
 		clipped = fmt.Sprintf("%d of %s clipped", c.Clipped, count(c.ClipDecisions, "step"))
 	}
-	f.Evidence = join(fmt.Sprintf("in %s: %s, %s, %s, %s", count(c.Records, "record"),
+	var rollbacks string
+	if c.Rollbacks > 0 {
+		rollbacks = fmt.Sprintf("the parameters were put back %s", times(c.Rollbacks))
+	}
+	f.Evidence = join(fmt.Sprintf("in %s: %s, %s, %s, %s", count(c.Records+c.Undone, "record"),
 		count(m.seen(Cliff).Count, "cliff"), count(m.seen(LossSpike).Count, "loss spike"),
 		count(c.NonFinite, "non-finite step"), count(c.Skipped, "skipped step")),
-		clipped, m.met(ClipSaturated, "saturated clipping"), m.met(Cliff, "a cliff"), m.met(LossSpike, "a loss spike"), m.met(NonFinite, "a NaN or an infinity"),
+		rollbacks, clipped, m.met(ClipSaturated, "saturated clipping"), m.met(Cliff, "a cliff"), m.met(LossSpike, "a loss spike"), m.met(NonFinite, "a NaN or an infinity"),
 		m.met(Diverging, "divergence"))
 	switch {
 	case m.seen(Diverging).Phase == firing:

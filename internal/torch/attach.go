@@ -31,6 +31,9 @@ type Report struct {
 	Nanoseconds int64
 	// Err says why nothing was measured.
 	Err error
+	// Stepped is for the callback to set: it is called when the optimizer has run,
+	// on the same goroutine. The rest of the report is not valid any more then.
+	Stepped func()
 }
 
 // An Attachment sends an optimizer's steps to a callback.
@@ -120,10 +123,13 @@ func (a *Attachment) Step(loss *ts.Tensor, optimize func() error) error {
 	}
 	if !Interposed && !a.closed.Load() {
 		if attached := C.gtg_find(a.optimizer.pointer); attached != nil {
-			run := gtgStep(C.uintptr_t(a.handle), C.gtg_measure_step(attached))
+			then := gtgStep(C.uintptr_t(a.handle), C.gtg_measure_step(attached))
 			C.gtg_release(attached)
-			if run == 0 {
+			if then == C.GTG_SKIP {
 				return nil
+			}
+			if then == C.GTG_RUN_AND_TELL {
+				defer gtgStepped(C.uintptr_t(a.handle))
 			}
 		}
 	}
@@ -134,10 +140,10 @@ func (a *Attachment) Step(loss *ts.Tensor, optimize func() error) error {
 // goes wrong in here, the program's own step is done.
 //
 //export gtgStep
-func gtgStep(handle C.uintptr_t, c *C.gtg_report) (run C.int) {
+func gtgStep(handle C.uintptr_t, c *C.gtg_report) C.int {
 	v, ok := handles.Load(uintptr(handle))
 	if !ok {
-		return 1
+		return C.GTG_RUN
 	}
 	a := v.(*Attachment)
 	r := &a.report
@@ -154,10 +160,23 @@ func gtgStep(handle C.uintptr_t, c *C.gtg_report) (run C.int) {
 	if r.Backwards == 0 {
 		r.Loss = math.NaN()
 	}
-	if a.step(r) {
-		return 1
+	switch {
+	case !a.step(r):
+		return C.GTG_SKIP
+	case r.Stepped != nil:
+		return C.GTG_RUN_AND_TELL
 	}
-	return 0
+	return C.GTG_RUN
+}
+
+// gtgStepped is called when the optimizer has run, where the step's callback asked
+// for it.
+//
+//export gtgStepped
+func gtgStepped(handle C.uintptr_t) {
+	if v, ok := handles.Load(uintptr(handle)); ok {
+		v.(*Attachment).report.Stepped()
+	}
 }
 
 // Is says whether the attachment is to this optimizer.

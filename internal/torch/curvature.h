@@ -1,5 +1,5 @@
-// The C face of vectors.hpp and curvature.hpp: vectors in the space of the parameters, and
-// gradients with their graph.
+// The C face of vectors.hpp, curvature.hpp and snapshot.hpp: vectors in the space of the parameters,
+// gradients with their graph, and snapshots.
 #ifndef GTG_CURVATURE_H
 #define GTG_CURVATURE_H
 
@@ -51,6 +51,13 @@ int gtg_graph_open(void *loss, GTG_GRADS, void **out, char *error);
 void gtg_graph_close(void *graph);
 int gtg_graph_gradient(void *graph, void **out, char *error); // a new vector
 int gtg_graph_hvp(void *graph, void *in, void *out, char *error);
+
+// Snapshots of an optimizer's parameters and state. The Go type Snapshot says what
+// each function does; *snapshot is made where it is NULL.
+int gtg_snapshot_take(void **snapshot, void *optimizer, char *error);
+int gtg_snapshot_restore(void *snapshot, void *optimizer, char *error);
+int gtg_snapshot_bytes(void *snapshot, int64_t *bytes, char *error);
+void gtg_snapshot_free(void *snapshot);
 
 #ifdef __cplusplus
 }

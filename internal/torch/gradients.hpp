@@ -1,5 +1,7 @@
 // Measuring and changing gradients. CPU memory is read and written by the kernels
 // of this package, all else by libtorch's operations.
+#pragma once
+
 #include "libtorch.h"
 #include "parallel.h"
 #include "sketch.h"

@@ -82,6 +82,12 @@ void gtg_unit_norms(const void *data, int dtype, int64_t outer, int64_t units, i
 // gtg_change of each unit by its own factor.
 void gtg_unit_change(void *data, int dtype, int64_t outer, int64_t units, int64_t inner, const double *factors);
 
+// Sums of squares of elements as they were, and of their change.
+typedef struct {
+  double size, change;
+} gtg_moved;
+void gtg_moved_sums(const void *now, const void *before, int64_t n, int dtype, gtg_moved *out);
+
 // What the step callback is told. The Go type Report reads it.
 typedef struct {
   gtg_stat *stats;      // one for each parameter, in the optimizer's order
@@ -94,6 +100,9 @@ typedef struct {
   int64_t nanoseconds;  // spent in gtg for this step so far
   const char *error;    // why there are no measurements, or NULL
 } gtg_report;
+
+// What becomes of a step.
+enum { GTG_SKIP = 0, GTG_RUN = 1, GTG_RUN_AND_TELL = 2 };
 
 // What one parameter is. The Go type Param mirrors it.
 typedef struct {
@@ -135,6 +144,12 @@ int gtg_grads_p_norms(GTG_GRADS, double p, double *out, int64_t params, char *er
 int gtg_grads_param_norms(GTG_GRADS, double *out, int64_t params, char *error);
 int gtg_grads_unit_norms(GTG_GRADS, int64_t index, int64_t axis, double *grads, double *values, int64_t units, char *error);
 int gtg_grads_apply_units(GTG_GRADS, int64_t index, int64_t axis, const double *factors, int64_t units, char *error);
+
+// A copy of the parameters, to be freed; and the L2 norm of each as it was then and
+// of its change since, -1 where there is none. portable: all as on a device.
+int gtg_copy_new(GTG_GRADS, int portable, void **out, char *error);
+int gtg_copy_moved(void *copy, double *sizes, double *changes, int64_t n, char *error);
+void gtg_copy_free(void *copy);
 
 // Makes grad, or nothing when it is NULL, the gradient of tensor.
 int gtg_set_grad(void *tensor, void *grad, char *error);

@@ -12,8 +12,10 @@ void __real_at_backward(void *loss, int keep_graph, int create_graph);
 void __real_ato_step(void *optimizer);
 void __real_ato_zero_grad(void *optimizer);
 
-// Written in Go: decides about the step and returns 0 to have it skipped.
+// Written in Go: decides about the step and returns GTG_SKIP, GTG_RUN or, to be
+// called by gtgStepped when the optimizer has run, GTG_RUN_AND_TELL.
 int gtgStep(uintptr_t handle, gtg_report *report);
+void gtgStepped(uintptr_t handle);
 
 void __wrap_at_backward(void *loss, int keep_graph, int create_graph) {
   if (gtg_attached() == 0) {
@@ -33,7 +35,10 @@ void __wrap_ato_step(void *optimizer) {
     __real_ato_step(optimizer);
     return;
   }
-  if (gtgStep(gtg_handle(attached), gtg_measure_step(attached))) __real_ato_step(optimizer);
+  const uintptr_t handle = gtg_handle(attached);
+  const int then = gtgStep(handle, gtg_measure_step(attached));
+  if (then != GTG_SKIP) __real_ato_step(optimizer);
+  if (then == GTG_RUN_AND_TELL) gtgStepped(handle);
   gtg_add_cost(attached, gtg_came_back(1));
   gtg_release(attached);
 }

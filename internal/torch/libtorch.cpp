@@ -6,6 +6,8 @@
 
 #include "curvature.hpp"
 #include "gradients.hpp"
+#include "moved.hpp"
+#include "snapshot.hpp"
 #include "tensors.hpp"
 #include "update.hpp"
 #include "vectors.hpp"

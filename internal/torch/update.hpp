@@ -1,16 +1,11 @@
 // What an optimizer is about to do with a gradient, from its own state and
 // options: the update u of the parameters before it is made, and the gradient
 // as the optimizer preconditions it. Neither changes the optimizer.
+#include "optimizer_state.hpp"
 #include "vector.h"
-
-#include <torch/optim/adam.h>
-#include <torch/optim/adamw.h>
-#include <torch/optim/rmsprop.h>
-#include <torch/optim/sgd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <type_traits>
 
 namespace {
 
@@ -18,19 +13,9 @@ using at::Tensor;
 using gtg::Refused;
 using gtg::Vector;
 
-// The optimizer's state of one parameter, or nullptr before its first step. The
-// key's type differs between versions of libtorch.
+// The optimizer's state of one parameter, or nullptr before its first step.
 template <class S, class Map> const S *state_of(Map &states, const Tensor &p) {
-  using Key = typename Map::key_type;
-  Key key;
-  if constexpr (std::is_same<Key, std::string>::value) {
-    std::ostringstream s;
-    s << static_cast<void *>(p.unsafeGetTensorImpl());
-    key = s.str();
-  } else {
-    key = p.unsafeGetTensorImpl();
-  }
-  const auto found = states.find(key);
+  const auto found = states.find(gtg::state_key(states, p));
   return found == states.end() ? nullptr : dynamic_cast<const S *>(found->second.get());
 }
 
