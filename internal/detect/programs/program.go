@@ -12,6 +12,8 @@ type Program struct {
 	Name string
 	// HeldOut: thresholds may not be set with it.
 	HeldOut bool
+	// Revision changes with what the recipes do not tell.
+	Revision int
 	// Plain is the recipe of the plain healthy case, the others are variations.
 	Plain Recipe
 	// Chance is the metric of what knows nothing.
