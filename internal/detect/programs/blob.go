@@ -13,38 +13,57 @@ func blob() *Program {
 		Name: "blob-mlp",
 		Plain: Recipe{Steps: 2000, Batch: 32, Rows: 700, Optimizer: "adam", LR: 1e-3,
 			Hidden: 1, Width: 50, Activation: "relu", Gain: 1},
-		Chance: 1.0 / 3,
+		Chance: 1.0 / clouds,
 		Cases: []Case{
-			hard("warm-up", func(r *Recipe) { r.Schedule = "warm-up" }),
+			scheduled("warm-up"),
+			scheduled("restarts"),
+			resized(256),
+			clipped(0.01, 1),
+			hard("a fifth of the labels wrong", func(r *Recipe) { r.Noise = 0.2 }),
+			hard("batches of one", func(r *Recipe) { r.Batch = 1; r.LR *= 0.3 }),
+			hard("few examples, learnt by heart", func(r *Recipe) { r.Rows = 24; r.Batch = 8; r.Steps = 2500; r.LR = 1e-2 }).least(0.7),
+			tuned(1000, 0.1, 0.3),
 			tooSlow(1e-5),
-			{Name: "vanishing, eight sigmoid layers", Class: corpus.Vanishing, change: func(r *Recipe) {
-				r.Hidden, r.Width, r.Activation = 8, 5, "sigmoid"
-			}},
+			fault(corpus.Vanishing, "ten sigmoid layers", func(r *Recipe) { r.Hidden, r.Width, r.Activation = 10, 5, "sigmoid" }),
+			fault(corpus.Exploding, "eight exponential layers", func(r *Recipe) { r.Hidden, r.Width, r.Activation = 8, 5, "exp" }),
+			fault(corpus.Exploding, "eight layers, initialisation times 5", func(r *Recipe) {
+				r.Hidden, r.Width, r.Gain, r.Optimizer, r.LR = 8, 20, 5, "sgd", 0.01
+			}),
+			bornDead(60),
+			killed(100),
+			fault(corpus.Oscillating, "Adam with learning rate 1", func(r *Recipe) { r.LR = 1 }),
+			fault(corpus.Oscillating, "momentum 0.99", func(r *Recipe) { r.Optimizer, r.LR, r.Momentum = "sgd", 0.2, 0.995 }),
+			faster(10000),
+			fault(corpus.Diverging, "learning rate 10", func(r *Recipe) { r.Optimizer, r.LR = "sgd", 10 }),
+			poisoned(100),
+			nanOnce(),
+			logOfZero(),
+			fault(corpus.IllConditioned, "features of scales 1 to 1000", func(r *Recipe) { r.Spread, r.Optimizer, r.LR = 1000, "sgd", 1e-6 }),
+			symmetric(0),
+			unthawed(),
+			negatedLoss(),
 		},
-		build: func(b *builder) *task {
+		build: func(b *builder) (*task, error) {
 			return &task{
-				training: b.clouds(b.Rows, b.Noise), test: b.clouds(300, 0),
-				forward: b.mlp(2, 3), loss: crossEntropy, metric: accuracy,
-			}
+				training: b.clouds(b.Rows, b.Noise), test: b.clouds(500, 0),
+				forward: b.mlp(2, clouds), loss: crossEntropy, metric: accuracy,
+			}, nil
 		},
 	}
 }
 
 const clouds = 3
 
-// clouds draws rows of three classes around centres that are at least as far from
-// each other as three of the clouds' standard deviations.
+// clouds draws rows of three classes around centres on a circle, which a shift
+// turns. With a spread the second feature has so much larger values.
 func (b *builder) clouds(rows int, wrong float64) examples {
 	const std = 2
-	centre := func(class int64) (x, y float64) {
-		angle := 2*math.Pi*float64(class)/clouds + b.Shift
-		return 4 * math.Cos(angle), 4 * math.Sin(angle)
-	}
 	x, y := make([]float32, 0, 2*rows), make([]int64, rows)
 	for i := range y {
 		class := b.data.Int64N(clouds)
-		cx, cy := centre(class)
-		x = append(x, float32(cx+std*b.data.NormFloat64()), float32((cy+std*b.data.NormFloat64())/b.spread()))
+		angle := 2*math.Pi*float64(class)/clouds + b.Shift
+		x = append(x, float32(4*math.Cos(angle)+std*b.data.NormFloat64()),
+			float32(b.spread()*(4*math.Sin(angle)+std*b.data.NormFloat64())))
 		if y[i] = class; b.data.Float64() < wrong {
 			y[i] = b.data.Int64N(clouds)
 		}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/sugarme/gotch"
 	"github.com/sugarme/gotch/ts"
 )
 
@@ -130,7 +131,7 @@ func (b *breaker) loss(step int64, loss *ts.Tensor) *ts.Tensor {
 		return loss.MustMulScalar(ts.FloatScalar(b.Size), true)
 	case LossNaN: // 0/0, as of a mean over a mask that is empty
 		none := loss.MustMulScalar(ts.FloatScalar(0), true)
-		return none.MustMul(ts.MustOfSlice([]float32{float32(math.Inf(1))}), true).MustSum(none.DType(), true)
+		return none.MustMul(ts.MustOfSlice([]float32{float32(math.Inf(1))}), true).MustSum(gotch.Float, true)
 	case LogZero:
 		zero := loss.MustMulScalar(ts.FloatScalar(0), false).MustLog(true)
 		return loss.MustSub(zero, true)

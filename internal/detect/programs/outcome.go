@@ -24,6 +24,12 @@ type Outcome struct {
 	// Silent is the share of parameters without any gradient in the run's rest,
 	// or the 200 steps after the onset.
 	Silent float64 `json:"silent"`
+	// Zeros is the median share of the gradients' elements that are exactly 0, in
+	// the run's second half.
+	Zeros float64 `json:"zeros"`
+	// Swing is the median, over stretches of 100 steps in the run's second half, of
+	// the loss's range (from the 10th to the 90th percentile) over its median.
+	Swing float64 `json:"swing"`
 	// Climb is the loss at the end as a multiple of that before the onset.
 	Climb float64 `json:"climb"`
 	// Flat is the step at which a tenth of the run's descent was made, and Half
@@ -59,6 +65,8 @@ func (t *trainer) outcome(p *Program, c *Case) *Outcome {
 	o.Broken = slices.Contains(tr.broken[on:to], true)
 	o.Silent = slices.Min(tr.silent[min(on+1, len(tr.silent)-1):min(on+watched, len(tr.silent))])
 	o.Flat, o.Half = descent(tr.losses)
+	o.Zeros = median(tr.zeros[len(tr.zeros)/2:])
+	o.Swing = finite(swing(tr.losses[len(tr.losses)/2:]))
 	return o
 }
 
@@ -85,6 +93,19 @@ func descent(losses []float64) (tenth, half int64) {
 	return tenth, int64(len(losses))
 }
 
+// swing is the median relative range of the losses in stretches of 100 steps.
+func swing(losses []float64) float64 {
+	var ranges []float64
+	for ; len(losses) >= 100; losses = losses[100:] {
+		s := slices.Sorted(slices.Values(losses[:100]))
+		ranges = append(ranges, (s[90]-s[10])/math.Abs(s[50]))
+	}
+	if len(ranges) == 0 {
+		return 0
+	}
+	return median(ranges)
+}
+
 // Label says what was done to the run and whether it had its effect; reference is
 // the metric of the plain run of the same program and seed.
 func (o *Outcome) Label(p *Program, c *Case, seed int64, reference float64) corpus.Label {
@@ -99,7 +120,7 @@ func (o *Outcome) Label(p *Program, c *Case, seed int64, reference float64) corp
 		l.Confirmed = way >= c.Least && !o.Stopped
 	case corpus.Poisoned:
 		l.End = min(o.Onset+20, o.Steps)
-		l.Confirmed = max(o.Loss, o.Norm) >= 10 && !o.Broken
+		l.Confirmed = max(o.Loss, o.Norm) >= 10 && !o.Broken && way >= 0.7
 	case corpus.Cliffs:
 		l.Confirmed = o.Norm >= 20
 	case corpus.NonFinite:
@@ -112,6 +133,14 @@ func (o *Outcome) Label(p *Program, c *Case, seed int64, reference float64) corp
 	case corpus.Escape:
 		l.End = o.Half
 		l.Confirmed = float64(o.Flat) >= 0.4*float64(o.Steps) && o.Half < o.Steps && way >= 0.5
+	case corpus.Dying:
+		l.Confirmed = way <= c.Most && o.Zeros >= 0.6
+	case corpus.Oscillating: // and neither comes down nor runs away
+		l.Confirmed = way <= c.Most && o.Swing >= 0.3 && o.Climb > 0.3 && o.Climb < 30 && !o.Stopped
+	case corpus.Saddle:
+		l.Confirmed = way <= c.Most && o.Climb < 1.2 && !o.Stopped
+	case corpus.Vanishing, corpus.TooSlow, corpus.IllConditioned:
+		l.Confirmed = way <= c.Most && o.Climb < 3 && !o.Stopped
 	case corpus.Diverging:
 		l.Confirmed = way <= c.Most && (o.Climb > 1.2 || o.Stopped)
 	default:

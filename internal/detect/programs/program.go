@@ -20,7 +20,7 @@ type Program struct {
 	Chance float64
 	Cases  []Case
 
-	build func(*builder) *task
+	build func(*builder) (*task, error)
 }
 
 // A Case is a variation of a program, with a known cause.
@@ -41,7 +41,7 @@ const Plain = "healthy"
 
 // All returns the programs.
 func All() []*Program {
-	all := []*Program{blob()}
+	all := []*Program{blob(), circle(), digitsMLP(), sine()}
 	for _, p := range all {
 		p.Cases = append([]Case{{Name: Plain, Class: corpus.Healthy}}, p.Cases...)
 		for i := range p.Cases {
@@ -84,8 +84,7 @@ func (p *Program) Recipe(c *Case) Recipe {
 
 // A builder is what a program's task is made from.
 type builder struct {
-	Recipe
+	*Recipe
 	*network
-	// data draws the examples, weights the initial weights.
-	data, weights *rand.Rand
+	data *rand.Rand // draws the examples
 }

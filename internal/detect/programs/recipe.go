@@ -23,6 +23,7 @@ type Recipe struct {
 	Symmetric  bool    // all initial weights of a layer are the same, Gain times the usual standard deviation
 	Dropout    float64
 	Penalty    float64 // L2, as part of the loss
+	Unit       float64 // what the loss is multiplied by and the learning rate divided by; 0 is 1
 
 	Noise  float64 // share of wrong labels, or standard deviation of the targets' noise
 	Tails  bool    // the targets' noise has infinite variance (Student's t, 1.5 degrees of freedom)

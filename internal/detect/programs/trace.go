@@ -21,6 +21,7 @@ type trace struct {
 	norms  []float64
 	broken []bool    // a loss or gradients that are not finite
 	silent []float64 // the share of parameters without a gradient, or with one of zeros
+	zeros  []float64 // the share of the gradients' elements that are exactly 0
 }
 
 func newTrace(out io.Writer) *trace { return &trace{log: runlog.NewWriter(out)} }
@@ -50,13 +51,17 @@ func (t *trace) keep(s *monitor.Step) {
 	loss := s.Loss.Or(math.NaN())
 	t.losses, t.norms = append(t.losses, loss), append(t.norms, s.GradNorm.Or(math.NaN()))
 	t.broken = append(t.broken, s.NonFinite.Or(0) > 0 || math.IsNaN(loss) || math.IsInf(loss, 0))
-	silent := 0
+	var silent, zeros, elements int64
 	for i, z := range s.ZeroGrads {
-		if z < 0 || z == t.run.Params[i].Numel {
+		numel := t.run.Params[i].Numel
+		if z < 0 || z == numel {
 			silent++
 		}
+		zeros += max(z, 0)
+		elements += numel
 	}
 	t.silent = append(t.silent, float64(silent)/float64(max(len(s.ZeroGrads), 1)))
+	t.zeros = append(t.zeros, float64(zeros)/float64(max(elements, 1)))
 }
 
 // Event writes nothing: what detectors think is no part of the corpus.

@@ -44,7 +44,9 @@ func Run(p *Program, c *Case, seed int64, log io.Writer) (*Outcome, error) {
 	}
 	recipe := p.Recipe(c)
 	t := &trainer{Recipe: recipe, seed: seed, trace: newTrace(log)}
-	t.task, t.network = p.make(recipe, seed)
+	if err := t.build(p); err != nil {
+		return nil, err
+	}
 	if recipe.Before > 0 {
 		if err := t.inherit(p); err != nil {
 			return nil, err
@@ -60,10 +62,11 @@ func Run(p *Program, c *Case, seed int64, log io.Writer) (*Outcome, error) {
 	return t.outcome(p, c), nil
 }
 
-// make builds the task and its network.
-func (p *Program) make(r Recipe, seed int64) (*task, *network) {
-	n := &network{vs: nn.NewVarStore(gotch.CPU), recipe: &r, random: stream(seed, weightStream)}
-	return p.build(&builder{Recipe: r, network: n, data: stream(seed, dataStream)}), n
+// build makes the task and its network.
+func (t *trainer) build(p *Program) (err error) {
+	t.network = &network{vs: nn.NewVarStore(gotch.CPU), recipe: &t.Recipe, random: stream(t.seed, weightStream)}
+	t.task, err = p.build(&builder{Recipe: &t.Recipe, network: t.network, data: stream(t.seed, dataStream)})
+	return err
 }
 
 // inherit starts from the weights that the plain program has learnt on the task
@@ -71,7 +74,9 @@ func (p *Program) make(r Recipe, seed int64) (*task, *network) {
 func (t *trainer) inherit(p *Program) error {
 	before := trainer{Recipe: p.Plain, seed: t.seed}
 	before.Steps = t.Before
-	before.task, before.network = p.make(before.Recipe, t.seed)
+	if err := before.build(p); err != nil {
+		return err
+	}
 	if err := before.train(nil); err != nil {
 		return err
 	}
@@ -151,7 +156,7 @@ func (t *trainer) train(attach func() (*hooks.Guard, error)) (err error) {
 
 func (t *trainer) step(step int64, order *order) error {
 	done := float64(step-1) / float64(t.Steps)
-	t.opt.SetLR(t.breaker.lr(step, t.LR*schedules[t.Schedule](done)))
+	t.opt.SetLR(t.breaker.lr(step, t.LR*schedules[t.Schedule](done)/t.unit()))
 	t.breaker.parameters(step)
 	size := t.Batch
 	if t.NextBatch > 0 && done >= 0.5 {
@@ -166,8 +171,19 @@ func (t *trainer) step(step int64, order *order) error {
 	return t.opt.BackwardStep(loss)
 }
 
-// penalised adds the L2 penalty of the weights to the loss.
+// unit is the one that losses are in.
+func (r *Recipe) unit() float64 {
+	if r.Unit == 0 {
+		return 1
+	}
+	return r.Unit
+}
+
+// penalised adds the L2 penalty of the weights to the loss, in the recipe's unit.
 func (t *trainer) penalised(loss *ts.Tensor) *ts.Tensor {
+	if u := t.unit(); u != 1 {
+		loss = loss.MustMulScalar(ts.FloatScalar(u), true)
+	}
 	if t.Penalty == 0 {
 		return loss
 	}
