@@ -26,13 +26,12 @@ func blob() *Program {
 			tooSlow(1e-5),
 			fault(corpus.Vanishing, "ten sigmoid layers", func(r *Recipe) { r.Hidden, r.Width, r.Activation = 10, 5, "sigmoid" }),
 			fault(corpus.Exploding, "eight exponential layers", func(r *Recipe) { r.Hidden, r.Width, r.Activation = 8, 5, "exp" }),
-			fault(corpus.Exploding, "eight layers, initialisation times 5", func(r *Recipe) {
-				r.Hidden, r.Width, r.Gain, r.Optimizer, r.LR = 8, 20, 5, "sgd", 0.01
+			fault(corpus.Exploding, "eight layers, initialisation times 4, clipped", func(r *Recipe) {
+				r.Hidden, r.Width, r.Gain, r.Optimizer, r.LR, r.Clip = 8, 20, 4, "sgd", 0.05, 1
 			}),
 			bornDead(60),
 			killed(100),
-			fault(corpus.Oscillating, "Adam with learning rate 1", func(r *Recipe) { r.LR = 1 }),
-			fault(corpus.Oscillating, "momentum 0.99", func(r *Recipe) { r.Optimizer, r.LR, r.Momentum = "sgd", 0.2, 0.995 }),
+			bouncing(0.1, 60),
 			faster(10000),
 			fault(corpus.Diverging, "learning rate 10", func(r *Recipe) { r.Optimizer, r.LR = "sgd", 10 }),
 			poisoned(100),

@@ -155,6 +155,14 @@ func symmetric(gain float64) Case {
 	return fault(corpus.Saddle, name, func(r *Recipe) { r.Symmetric = true; r.Gain = gain; r.Recurrent = gain })
 }
 
+// bouncing has steps of a fixed length, that of the clipped gradient times the
+// learning rate, far longer than what is left of the way.
+func bouncing(clip, lr float64) Case {
+	return fault(corpus.Oscillating, "clipped, the learning rate far too large", func(r *Recipe) {
+		r.Clip, r.LR, r.Optimizer, r.Momentum = clip, lr, "sgd", 0
+	})
+}
+
 // spread is the ratio of the features' scales.
 func (r *Recipe) spread() float64 {
 	if r.Spread == 0 {

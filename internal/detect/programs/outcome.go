@@ -30,9 +30,11 @@ type Outcome struct {
 	// Swing is the median, over stretches of 100 steps in the run's second half, of
 	// the loss's range (from the 10th to the 90th percentile) over its median.
 	Swing float64 `json:"swing"`
+	// Level is the median loss of the run's last quarter over that of its second.
+	Level float64 `json:"level"`
 	// Climb is the loss at the end as a multiple of that before the onset.
 	Climb float64 `json:"climb"`
-	// Flat is the step at which a tenth of the run's descent was made, and Half
+	// Flat is the step at which a quarter of the run's descent was made, and Half
 	// that at which half of it was, after the first twentieth of the run.
 	Flat int64 `json:"flat"`
 	Half int64 `json:"half"`
@@ -42,7 +44,7 @@ const (
 	before    = 64  // steps that an event is compared with
 	after     = 3   // steps in which it is looked for
 	watched   = 200 // steps in which parameters have to stay silent
-	smoothing = 25  // steps that a loss is the mean of
+	smoothing = 50  // steps that a loss is the mean of
 )
 
 func (t *trainer) outcome(p *Program, c *Case) *Outcome {
@@ -65,14 +67,18 @@ func (t *trainer) outcome(p *Program, c *Case) *Outcome {
 	o.Broken = slices.Contains(tr.broken[on:to], true)
 	o.Silent = slices.Min(tr.silent[min(on+1, len(tr.silent)-1):min(on+watched, len(tr.silent))])
 	o.Flat, o.Half = descent(tr.losses)
+	quarter := len(tr.losses) / 4
+	if quarter > 0 {
+		o.Level = finite(median(tail(tr.losses, quarter)) / median(tr.losses[quarter:2*quarter]))
+	}
 	o.Zeros = median(tr.zeros[len(tr.zeros)/2:])
 	o.Swing = finite(swing(tr.losses[len(tr.losses)/2:]))
 	return o
 }
 
-// descent finds where a tenth and half of the loss's descent were made, 0 where
+// descent finds where a quarter and half of the loss's descent were made, 0 where
 // there was none.
-func descent(losses []float64) (tenth, half int64) {
+func descent(losses []float64) (quarter, half int64) {
 	skip := len(losses) / 20
 	if skip < smoothing {
 		return 0, 0
@@ -83,14 +89,14 @@ func descent(losses []float64) (tenth, half int64) {
 	}
 	for i := skip; i+smoothing <= len(losses); i++ {
 		l := mean(losses[i : i+smoothing])
-		if tenth == 0 && l < top-0.1*(top-bottom) {
-			tenth = int64(i + 1)
+		if quarter == 0 && l < top-(top-bottom)/4 {
+			quarter = int64(i + 1)
 		}
 		if l < (top+bottom)/2 {
-			return tenth, int64(i + smoothing/2)
+			return quarter, int64(i + smoothing/2)
 		}
 	}
-	return tenth, int64(len(losses))
+	return quarter, int64(len(losses))
 }
 
 // swing is the median relative range of the losses in stretches of 100 steps.
@@ -136,7 +142,7 @@ func (o *Outcome) Label(p *Program, c *Case, seed int64, reference float64) corp
 	case corpus.Dying:
 		l.Confirmed = way <= c.Most && o.Zeros >= 0.6
 	case corpus.Oscillating: // and neither comes down nor runs away
-		l.Confirmed = way <= c.Most && o.Swing >= 0.3 && o.Climb > 0.3 && o.Climb < 30 && !o.Stopped
+		l.Confirmed = way <= c.Most && o.Swing >= 0.3 && o.Level > 0.5 && o.Level < 2 && !o.Stopped
 	case corpus.Saddle:
 		l.Confirmed = way <= c.Most && o.Climb < 1.2 && !o.Stopped
 	case corpus.Vanishing, corpus.TooSlow, corpus.IllConditioned:

@@ -21,7 +21,7 @@ func sine() *Program {
 			hard("noise of infinite variance", func(r *Recipe) { r.Tails, r.Noise, r.LR = true, 0.1, 0.02 }).least(0.6),
 			hard("batches of one", func(r *Recipe) { r.Batch, r.LR = 1, 0.02 }),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9 }),
-			hard("full batches at the edge of stability", func(r *Recipe) { r.Batch, r.Rows, r.LR = 0, 256, 0.2 }),
+			hard("full batches at the edge of stability", func(r *Recipe) { r.Batch, r.Rows, r.LR = 0, 256, 0.12 }),
 			tuned(1500, 0.2, 0.4),
 			tooSlow(1e-5),
 			fault(corpus.Vanishing, "ten sigmoid layers", func(r *Recipe) { r.Hidden, r.Activation = 10, "sigmoid" }),
@@ -32,7 +32,7 @@ func sine() *Program {
 				r.Activation, r.LR = "relu", 0.02
 				r.Fault = Fault{Kind: Kill, At: 0.4, Size: 30}
 			}),
-			fault(corpus.Oscillating, "full batches, momentum 0.99", func(r *Recipe) { r.Batch, r.Rows, r.LR, r.Momentum = 0, 128, 0.2, 0.99 }),
+			fault(corpus.Oscillating, "full batches, momentum 0.999", func(r *Recipe) { r.Batch, r.Rows, r.LR, r.Momentum = 0, 128, 0.1, 0.999 }),
 			fault(corpus.Oscillating, "steps of a clipped gradient, far too long", func(r *Recipe) { r.Clip, r.LR = 0.1, 20 }),
 			tooFast(100),
 			faster(50),
@@ -42,7 +42,9 @@ func sine() *Program {
 			logOfZero(),
 			fault(corpus.IllConditioned, "features of scales 1 to 300", func(r *Recipe) { r.Spread, r.LR = 300, 1e-4 }),
 			symmetric(0.3),
-			fault(corpus.Escape, "small initialisation", func(r *Recipe) { r.Hidden, r.Gain, r.LR, r.Steps = 3, 0.22, 0.1, 2500 }),
+			fault(corpus.Escape, "small initialisation", func(r *Recipe) {
+				r.Hidden, r.Gain, r.LR, r.Steps, r.Batch, r.Rows = 3, 0.2, 0.1, 2500, 0, 256
+			}),
 			steeper(5),
 			unthawed(),
 			negatedStep(),
