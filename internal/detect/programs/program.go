@@ -41,7 +41,10 @@ const Plain = "healthy"
 
 // All returns the programs.
 func All() []*Program {
-	all := []*Program{blob(), circle(), digitsMLP(), sine()}
+	all := []*Program{
+		blob(), circle(), digitsMLP(), digitsConv(), sine(), friedman(), charLSTM(), latch(), autoencoder(), words(),
+		bandit(), factors(), spirals(), recall(),
+	}
 	for _, p := range all {
 		p.Cases = append([]Case{{Name: Plain, Class: corpus.Healthy}}, p.Cases...)
 		for i := range p.Cases {
