@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/seed-140d0f39/gtg/examples/internal/digits"
+	"github.com/seed-140d0f39/gtg/internal/digits"
 	"github.com/seed-140d0f39/gtg/monitor"
 )
 

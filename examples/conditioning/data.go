@@ -7,7 +7,7 @@ import (
 
 	"github.com/sugarme/gotch/ts"
 
-	"github.com/seed-140d0f39/gtg/examples/internal/digits"
+	"github.com/seed-140d0f39/gtg/internal/digits"
 )
 
 // The inputs that the network can have, of the same pictures.

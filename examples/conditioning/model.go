@@ -7,7 +7,7 @@ import (
 	"github.com/sugarme/gotch/nn"
 	"github.com/sugarme/gotch/ts"
 
-	"github.com/seed-140d0f39/gtg/examples/internal/digits"
+	"github.com/seed-140d0f39/gtg/internal/digits"
 )
 
 // net is linear layers with tanh between them.

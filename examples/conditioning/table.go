@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/seed-140d0f39/gtg/examples/internal/digits"
+	"github.com/seed-140d0f39/gtg/internal/digits"
 )
 
 // trials are what the table compares. The first is badly conditioned at a learning

@@ -16,7 +16,7 @@ import (
 	"runtime"
 
 	"github.com/seed-140d0f39/gtg/examples/internal/console"
-	"github.com/seed-140d0f39/gtg/examples/internal/digits"
+	"github.com/seed-140d0f39/gtg/internal/digits"
 	"github.com/seed-140d0f39/gtg/internal/torch"
 )
 

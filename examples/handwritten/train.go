@@ -8,8 +8,8 @@ import (
 	"github.com/sugarme/gotch"
 	"github.com/sugarme/gotch/ts"
 
-	"github.com/seed-140d0f39/gtg/examples/internal/digits"
 	"github.com/seed-140d0f39/gtg/hooks"
+	"github.com/seed-140d0f39/gtg/internal/digits"
 )
 
 // train fits softmax(x w + b) by gradient descent on all images at once.

@@ -9,8 +9,8 @@ import (
 	"github.com/sugarme/gotch/nn"
 	"go.uber.org/zap"
 
-	"github.com/seed-140d0f39/gtg/examples/internal/digits"
 	"github.com/seed-140d0f39/gtg/hooks"
+	"github.com/seed-140d0f39/gtg/internal/digits"
 	"github.com/seed-140d0f39/gtg/internal/overhead"
 )
 

@@ -24,8 +24,8 @@ import (
 	"github.com/sugarme/gotch/nn"
 
 	"github.com/seed-140d0f39/gtg/examples/internal/console"
-	"github.com/seed-140d0f39/gtg/examples/internal/digits"
 	"github.com/seed-140d0f39/gtg/hooks"
+	"github.com/seed-140d0f39/gtg/internal/digits"
 	"github.com/seed-140d0f39/gtg/internal/torch"
 )
 

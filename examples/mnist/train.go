@@ -11,8 +11,8 @@ import (
 	"github.com/sugarme/gotch/ts"
 
 	"github.com/seed-140d0f39/gtg/examples/internal/console"
-	"github.com/seed-140d0f39/gtg/examples/internal/digits"
 	"github.com/seed-140d0f39/gtg/hooks"
+	"github.com/seed-140d0f39/gtg/internal/digits"
 )
 
 // trainer is the training loop and what it shows.

@@ -1,5 +1,5 @@
-// Package digits reads MNIST, the handwritten digits that two of the examples
-// learn from.
+// Package digits reads MNIST, the handwritten digits that some of the examples
+// and gtg's own benchmark of detectors learn from.
 package digits
 
 import (

@@ -1,0 +1,94 @@
+package programs
+
+import (
+	"github.com/sugarme/gotch"
+	"github.com/sugarme/gotch/ts"
+
+	"github.com/seed-140d0f39/gtg/internal/detect/corpus"
+)
+
+// latch tells a sequence's class from its first symbol, which an Elman network
+// (Deep Learning, section 10.2) has to carry through time past noise (Bengio, Simard
+// and Frasconi 1994), with plain gradient descent and no clipping.
+func latch() *Program {
+	return &Program{
+		Name:    "latch-rnn",
+		HeldOut: true,
+		Plain: Recipe{Steps: 1500, Batch: 20, Rows: 1000, Optimizer: "sgd", LR: 0.05, Momentum: 0.9,
+			Width: 24, Activation: "tanh", Gain: 1, Recurrent: 0.9},
+		Chance: 1.0 / symbols,
+		Cases: []Case{
+			scheduled("warm-up"),
+			scheduled("steps"),
+			resized(100),
+			clipped(0.05, 5),
+			hard("a fifth of the labels wrong", func(r *Recipe) { r.Noise = 0.2 }),
+			hard("batches of two", func(r *Recipe) { r.Batch, r.LR = 2, 0.01 }),
+			tuned(1200, 0.1, 0),
+			tooSlow(1e-5),
+			fault(corpus.Vanishing, "recurrence times 0.1", func(r *Recipe) { r.Recurrent = 0.1 }),
+			fault(corpus.Exploding, "recurrence times 4", func(r *Recipe) { r.Recurrent = 4 }),
+			fault(corpus.Exploding, "recurrence times 8", func(r *Recipe) { r.Recurrent, r.LR = 8, 0.2 }),
+			fault(corpus.Oscillating, "momentum 0.99, learning rate times 20", func(r *Recipe) { r.Momentum, r.LR = 0.99, 1 }),
+			faster(300),
+			mislabelled(50),
+			poisoned(300),
+			nanOnce(),
+			logOfZero(),
+			symmetric(0),
+			fault(corpus.Escape, "small initialisation", func(r *Recipe) { r.Gain, r.Recurrent, r.LR = 0.1, 0.8, 0.05 }),
+			steeper(4),
+			unthawed(),
+			negatedLoss(),
+			negatedStep(),
+		},
+		build: func(b *builder) (*task, error) {
+			return &task{
+				training: b.sequences(b.Rows, b.Noise), test: b.sequences(400, 0),
+				forward: b.elman(), loss: crossEntropy, metric: accuracy,
+			}, nil
+		},
+	}
+}
+
+const (
+	symbols = 4
+	length  = 12
+)
+
+// sequences draws, rows × length × symbols, the class as one symbol and then noise.
+func (b *builder) sequences(rows int, wrong float64) examples {
+	x, y := make([]float32, rows*length*symbols), make([]int64, rows)
+	for r := range y {
+		class := b.data.Int64N(symbols)
+		x[r*length*symbols+int(class)] = 1
+		for i := r*length*symbols + symbols; i < (r+1)*length*symbols; i++ {
+			x[i] = float32(0.1 * b.data.NormFloat64())
+		}
+		if y[r] = class; b.data.Float64() < wrong {
+			y[r] = b.data.Int64N(symbols)
+		}
+	}
+	return examples{tensor(x, int64(rows), length, symbols), tensor(y, int64(rows))}
+}
+
+// elman computes the classes' logits from the last state.
+func (b *builder) elman() func(x *ts.Tensor, train bool) *ts.Tensor {
+	width := int64(b.Width)
+	weights := []*ts.Tensor{
+		b.weight("rnn", "weight_ih", 1, true, width, symbols),
+		b.recurrence("rnn", "weight_hh", 1, width),
+		b.bias("rnn", "bias", width, true),
+		ts.MustZeros([]int64{width}, gotch.Float, gotch.CPU), // libtorch wants two
+	}
+	head := b.linear("output", width, symbols, 1, false)
+	return func(x *ts.Tensor, train bool) *ts.Tensor {
+		start := ts.MustZeros([]int64{1, x.MustSize()[0], width}, gotch.Float, gotch.CPU)
+		defer start.MustDrop()
+		all, last := ts.MustRnnTanh(x, start, weights, true, 1, 0, train, false, true)
+		all.MustDrop()
+		last = last.MustView([]int64{-1, width}, true)
+		defer last.MustDrop()
+		return head.forward(last)
+	}
+}
