@@ -1,6 +1,9 @@
 package monitor
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 const (
 	// deadRecords is for how many records in a row a gradient must have been
@@ -43,10 +46,12 @@ func (d *dead) Observe(_ *Step, c *Course) Condition {
 	if !c.grads {
 		return Undecided
 	}
+	// Gradients that vanish end in zeros, and are not dead.
+	vanishing := c.now.Depth.Records >= early && c.now.Depth.Reach < math.Log(vanishingReach)
 	d.count = 0
 	for i := range c.now.Params {
 		r := &c.now.Params[i]
-		if !r.dead() {
+		if vanishing || !r.dead() {
 			continue
 		}
 		if d.count == 0 || d.run.Params[i].Numel > d.run.Params[d.worst].Numel {

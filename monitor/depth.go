@@ -24,6 +24,10 @@ type depth struct {
 	Gain float64 `json:"gain"`
 	// Fit is the share of the variance that the line explains.
 	Fit float64 `json:"fit"`
+	// Reach is the logarithm of the largest root mean square of a weight's gradient
+	// over that of the last bias, which nothing attenuates. Where both activations and
+	// gradients shrink from layer to layer, all weights get the same little.
+	Reach float64 `json:"reach"`
 }
 
 // slope is what is constant in the fits: which parameters are weights (two or
@@ -31,6 +35,8 @@ type depth struct {
 type slope struct {
 	index []int
 	half  []float64
+	bias  int     // place of the last layer's bias, -1 where it has none
+	wide  float64 // half the logarithm of its size
 }
 
 func newSlope(run *Run) slope {
@@ -38,13 +44,21 @@ func newSlope(run *Run) slope {
 	for _, p := range run.Params {
 		shapes = shapes || len(p.Shape) > 0
 	}
-	var s slope
+	s := slope{bias: -1}
 	for i, p := range run.Params {
 		if shapes && len(p.Shape) < 2 {
 			continue
 		}
 		s.index = append(s.index, i)
 		s.half = append(s.half, math.Log(float64(max(p.Numel, 1)))/2)
+	}
+	if n := len(s.index); shapes && n > 0 {
+		// Weight and bias of one layer come in either order.
+		for i := max(s.index[n-1]-1, 0); i < len(run.Params); i++ {
+			if p := run.Params[i]; len(p.Shape) == 1 && i != s.index[n-1] {
+				s.bias, s.wide = i, math.Log(float64(max(p.Numel, 1)))/2
+			}
+		}
 	}
 	return s
 }
@@ -77,11 +91,13 @@ func (d *depth) observe(s *slope, norms []Number) {
 		return
 	}
 	var plain, mean line
+	most := math.Inf(-1)
 	for at, i := range s.index {
 		if v, ok := norms[i].Finite(); ok && v > 0 {
 			y := math.Log(v)
 			plain.add(float64(at), y)
 			mean.add(float64(at), y-s.half[at])
+			most = max(most, y-s.half[at])
 		}
 	}
 	if plain.n < depthLayers || 2*plain.n < float64(len(s.index)) {
@@ -100,4 +116,9 @@ func (d *depth) observe(s *slope, norms []Number) {
 	weight := max(depthWeight, 1/float64(d.Records))
 	d.Gain += weight * (gain - d.Gain)
 	d.Fit += weight * (fit - d.Fit)
+	if s.bias >= 0 {
+		if v, ok := norms[s.bias].Finite(); ok && v > 0 {
+			d.Reach += weight * (most - math.Log(v) + s.wide - d.Reach)
+		}
+	}
 }

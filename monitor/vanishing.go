@@ -18,6 +18,12 @@ const (
 	vanishingChance   = 300
 	vanishingProgress = 0.25
 	vanishingStart    = 0.5
+	// vanishingDeep is the share of which a flat loss is enough, wherever it began: a
+	// first guess may be worse than a constant one by any factor.
+	vanishingDeep = 1e-5
+	// vanishingReach is the share of the last bias's gradient, as a root mean square,
+	// that no weight gets.
+	vanishingReach = 1e-2
 	// vanishingFar is the share at which the loss does not matter: about the
 	// resolution of float32 (2^-24), as far as one and the same learning rate
 	// could serve both ends.
@@ -34,7 +40,9 @@ const (
 )
 
 // vanishing fires when the gradients shrink geometrically from the last weights
-// to the first until little is left, and the loss does not come down, or when
+// to the first until little is left, and the loss does not come down, or when activations
+// shrink as much as gradients do, so that all weights get next to nothing beside the last
+// bias, or when
 // all gradients have become negligible beside those that the run began with
 // while the loss is about where it began (Deep Learning, sections 8.2.5 and
 // 10.7; Bengio, Simard and Frasconi 1994; Glorot and Bengio 2010). Small
@@ -44,12 +52,14 @@ const (
 type vanishing struct {
 	memory[vanishingState]
 	gain, shrunk, level, start float64
+	reach                      float64
 	everywhere                 bool
 	first, last                string
 }
 
 type vanishingState struct {
 	Depth latch `json:"depth"`
+	Reach latch `json:"reach"`
 	All   latch `json:"all"`
 }
 
@@ -74,12 +84,15 @@ func (d *vanishing) Observe(_ *Step, c *Course) Condition {
 		chance := c.now.Records >= vanishingChance && depth.Records >= early
 		stuck := hasLoss && !c.progressed(vanishingProgress)
 		trend := chance && depth.Fit > vanishingFit && depth.Gain < limit
-		if trend && !stuck && hasLoss {
-			stuck = !c.progressed(vanishingStart) && c.flat()
+		d.reach = depth.Reach
+		short := chance && depth.Reach < math.Log(vanishingReach)
+		if (trend || short) && !stuck && hasLoss {
+			stuck = (!c.progressed(vanishingStart) || trend && depth.Gain < math.Log(vanishingDeep)) && c.flat()
 		}
 		trend = trend && (stuck || depth.Gain < far)
 		now.Depth.observe(trend, depth.Gain > vanishingCalm*limit || hasLoss && !stuck && depth.Gain > vanishingCalm*far,
 			vanishingStay, vanishingQuiet)
+		now.Reach.observe(short && stuck, !short || !stuck, vanishingStay, vanishingQuiet)
 	}
 	norm, ok := c.NormLevel()
 	if d.shrunk = norm - c.Baseline(); c.now.ZeroNorms > 0 {
@@ -92,7 +105,7 @@ func (d *vanishing) Observe(_ *Step, c *Course) Condition {
 			vanishingStay, vanishingQuiet)
 	}
 	d.everywhere = now.All.On
-	if now.Depth.On || now.All.On {
+	if now.Depth.On || now.Reach.On || now.All.On {
 		return Holding
 	}
 	return Clear
@@ -109,6 +122,11 @@ func (d *vanishing) Explain(e *Event) {
 	case d.everywhere:
 		e.Summary = fmt.Sprintf("All gradients have shrunk to %.3g of their first level while the loss, at %.4g, is about where it began (%.4g).",
 			shrunk, d.level, d.start)
+	case d.now.Reach.On && !d.now.Depth.On:
+		e.Values["reach"] = math.Exp(d.reach)
+		e.Param = d.first
+		e.Summary = fmt.Sprintf("Next to no gradient reaches the weights: the most that any of them gets is %.2g of what the last bias gets, element by element, and the loss does not come down.",
+			e.Values["reach"])
 	default:
 		e.Param = d.first
 		e.Summary = fmt.Sprintf("The gradient vanishes through depth: %s gets about %.3g of what %s gets.", d.first, left, d.last)

@@ -20,6 +20,11 @@ func vanishingFaults() []fault {
 		}, norm: plainNorm, depth: func(t int) float64 {
 			return math.Log(2e-4) * (1 - 1/(1+math.Exp(-float64(t-1400)/50)))
 		}}, Vanishing, 300, 600, true, nil},
+		{recipe{name: "activations and gradients alike", steps: 1500, layers: 9, loss: chance, norm: plainNorm, edit: func(_ int, s *Step, _ *rand.Rand) {
+			for i := range len(s.ParamGradNorms) - 1 {
+				s.ParamGradNorms[i] = Known(s.ParamGradNorms[i].value * 1e-4)
+			}
+		}}, Vanishing, 300, 600, false, nil},
 		{recipe{name: "everywhere", steps: 1500, loss: learning(2.3, 2.28, 50, 0.01), norm: fading(1, 1e-7, 20, 0.2)},
 			Vanishing, 300, 600, false, nil},
 	}
