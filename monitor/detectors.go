@@ -32,16 +32,16 @@ var inhibits = map[Kind][]Kind{
 	NonFinite: Kinds(),
 	// A step off a cliff throws the loss up.
 	Cliff: {LossSpike},
-	// A loss that climbs away has large gradients and no progress.
-	Diverging: {LossSpike, Exploding, Vanishing, Oscillating, IllConditioned, Stagnating, Plateau, RisingGradient},
+	// A loss that climbs away has large gradients, leaps, and makes no progress.
+	Diverging: {Cliff, LossSpike, Exploding, Vanishing, Oscillating, IllConditioned, Stagnating, Plateau, RisingGradient},
 	Exploding: {Vanishing, Oscillating, IllConditioned, Stagnating, Plateau, RisingGradient},
 	// What gets no gradient has none to vanish, and stops the progress.
 	Frozen:    {Dead, Vanishing, Stagnating, Plateau},
 	Dead:      {Vanishing, Stagnating, Plateau},
 	Vanishing: {Stagnating, Plateau},
-	// A step that is too long makes no progress, whatever says that it is.
-	Oscillating:    {IllConditioned, Stagnating},
-	IllConditioned: {Oscillating, Stagnating},
+	// A step that is too long leaps and makes no progress, whatever says that it is.
+	Oscillating:    {Cliff, LossSpike, IllConditioned, Stagnating, Plateau},
+	IllConditioned: {Cliff, LossSpike, Oscillating, Stagnating},
 	// The two names of a loss that does not improve.
 	Stagnating: {Plateau},
 	Plateau:    {Stagnating},
