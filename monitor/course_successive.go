@@ -59,11 +59,11 @@ func (w *window) mean() (mean, err float64) {
 		return 0, 0
 	}
 	n := float64(w.n)
-	for _, v := range w.ring[:w.n] {
+	for _, v := range w.sorted[:w.n] { // an order that a restart does not change
 		mean += v / n
 	}
 	var squares float64
-	for _, v := range w.ring[:w.n] {
+	for _, v := range w.sorted[:w.n] {
 		squares += (v - mean) * (v - mean)
 	}
 	return mean, math.Sqrt(squares) / n

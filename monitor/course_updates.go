@@ -1,5 +1,7 @@
 package monitor
 
+import "math"
+
 // updateCourse is what the course knows of how far the steps move the weights. It
 // counts measurements, not steps.
 type updateCourse struct {
@@ -7,21 +9,23 @@ type updateCourse struct {
 	Last   float64 `json:"last"`   // the last ratio
 	At     int64   `json:"at"`     // the record that it is of
 	Moved  float64 `json:"moved"`  // the sum of the ratios of all records so far, as an estimate
-	Ratios window  `json:"ratios"` // the last ones
+	Ratios window  `json:"ratios"` // the last ones over all weights together
 }
 
-// observeUpdates follows the update-to-weight ratio ‖Δw‖/‖w‖, the largest of all
-// weight tensors. Between two measurements the larger of them stands for all.
+// observeUpdates follows the update-to-weight ratio ‖Δw‖/‖w‖: the largest of all
+// weight tensors, and that of all together. Between two measurements the larger of
+// them stands for all.
 func (c *Course) observeUpdates(s *Step) {
 	if len(s.UpdateNorms) != len(c.now.Params) || len(s.ParamNorms) != len(c.now.Params) {
 		return
 	}
-	ratio, found := 0.0, false
+	ratio, updates, weights, found := 0.0, 0.0, 0.0, false
 	for _, i := range c.slope.index {
 		update, ok := measure(s.UpdateNorms[i])
 		weight, ok2 := measure(s.ParamNorms[i])
 		if ok && ok2 && weight > 0 && update >= 0 {
 			ratio, found = max(ratio, min(update/weight, largest)), true
+			updates, weights = math.Hypot(updates, update), math.Hypot(weights, weight)
 		}
 	}
 	if !found {
@@ -31,7 +35,7 @@ func (c *Course) observeUpdates(s *Step) {
 	now.Moved = min(now.Moved+max(ratio, now.Last)*float64(c.now.Records-now.At), largest)
 	now.Last, now.At = ratio, c.now.Records
 	now.Count++
-	now.Ratios.push(ratio)
+	now.Ratios.push(min(updates/weights, largest))
 }
 
 // updatesSettled is how many update ratios there must be.

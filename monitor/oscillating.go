@@ -20,6 +20,8 @@ const (
 	// oscillatingSwing is the deviation of the loss, as a share of its level, that
 	// counts as swinging up and down.
 	oscillatingSwing = 0.02
+	// oscillatingCalm is the share of these limits below which it has ended.
+	oscillatingCalm = 0.5
 	// oscillatingRecords is how many losses there must be, and oscillatingQuiet how
 	// many calm blocks of the loss's history end it.
 	oscillatingRecords = 300
@@ -49,7 +51,8 @@ type oscillating struct {
 }
 
 type oscillatingState struct {
-	Latch latch `json:"latch"`
+	Latch latch   `json:"latch"`
+	Level float64 `json:"level"` // where the loss swung when it began
 }
 
 func newOscillating() *oscillating { return &oscillating{} }
@@ -68,16 +71,25 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 	err *= stuckErrors
 	d.level, d.start = late, c.Start()
 	d.swing = c.now.Losses.deviation() / math.Abs(late)
-	d.why = d.tooLong(c)
-	progress := fall > err || c.learning()
-	return d.now.Latch.observe(d.why != "" && !progress && d.swing > oscillatingSwing, d.why == "" || progress, 2, oscillatingQuiet)
+	now := &d.now
+	if now.Latch.On {
+		calm := d.tooLong(c, oscillatingCalm) == ""
+		better := late < now.Level-max(stuckProgress*math.Abs(c.Start()), c.now.Noise)
+		return now.Latch.observe(false, calm || better, 1, oscillatingQuiet)
+	}
+	d.why = d.tooLong(c, 1)
+	swings := d.why != "" && d.swing > oscillatingSwing && fall <= err && !c.learning()
+	condition := now.Latch.observe(swings, !swings, 2, oscillatingQuiet)
+	now.Level = late
+	return condition
 }
 
-// tooLong says what shows that the step is too long, or returns "".
-func (d *oscillating) tooLong(c *Course) string {
+// tooLong says what shows that the step is too long, or returns "". What the limits are
+// multiplied by is below 1 for what has begun already.
+func (d *oscillating) tooLong(c *Course, share float64) string {
 	d.rho, d.cosine, d.cosine2, d.update = 0, 0, 0, 0
 	if k := &c.now.Curvature; k.Preconditioned && k.Rhos.n >= illMeasured {
-		if d.rho = k.Rhos.median(); k.Rhos.surely(0.5) > oscillatingRho {
+		if d.rho = k.Rhos.median(); k.Rhos.surely(0.5) > share*oscillatingRho {
 			return "rho"
 		}
 	}
@@ -85,12 +97,12 @@ func (d *oscillating) tooLong(c *Course) string {
 		var err, err2 float64
 		d.cosine, err = k.Cosines.mean()
 		d.cosine2, err2 = k.Cosines2.mean()
-		if d.cosine+2*err < oscillatingCosine && d.cosine2-2*err2 > oscillatingCosine2 {
+		if d.cosine+2*err < share*oscillatingCosine && d.cosine2-2*err2 > share*oscillatingCosine2 {
 			return "cosine"
 		}
 	}
 	if k := &c.now.Updates; k.Count >= updatesSettled {
-		if d.update = k.Ratios.median(); d.update > oscillatingUpdate {
+		if d.update = k.Ratios.median(); d.update > share*oscillatingUpdate {
 			return "update"
 		}
 	}

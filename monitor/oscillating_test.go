@@ -1,0 +1,97 @@
+package monitor
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// toAndFro has successive gradients at the given mean cosines.
+func toAndFro(cosine, cosine2 float64) func(int, *Step, *rand.Rand) {
+	near := func(v float64, r *rand.Rand) Number { return Known(max(min(v+0.1*r.NormFloat64(), 1), -1)) }
+	return func(_ int, s *Step, r *rand.Rand) {
+		s.Successive = Successive{Cosine: near(cosine, r), Cosine2: near(cosine2, r), Dot: Known(cosine), Error: Known(0.06)}
+	}
+}
+
+// updating has steps of that share of every parameter's norm, measured every so many.
+func updating(ratio float64, every int) func(int, *Step, *rand.Rand) {
+	return func(t int, s *Step, r *rand.Rand) {
+		if t%every != 0 {
+			return
+		}
+		for range s.ParamGradNorms {
+			s.ParamNorms = append(s.ParamNorms, Known(2))
+			s.UpdateNorms = append(s.UpdateNorms, Known(2*ratio*math.Exp(0.1*r.NormFloat64())))
+		}
+	}
+}
+
+func oscillatingFaults() []fault {
+	swinging := func(_ int, r *rand.Rand) float64 { return 1.1 + 0.2*r.NormFloat64() }
+	thrown := func(t int, r *rand.Rand) float64 {
+		if t == 0 {
+			return 0.3
+		}
+		return 1.2 + 2*math.Exp(-float64(t)/40) + 0.2*r.NormFloat64()
+	}
+	preconditioned := func(t int, s *Step, r *rand.Rand) {
+		if t%10 == 0 {
+			s.Curvature = &Curvature{GTHG: Known(1), Rho: Known(0.5), RhoPreconditioned: Known(4 * math.Exp(0.3*r.NormFloat64())), RhoLimit: Known(38)}
+		}
+	}
+	lowered := func(t int, s *Step, r *rand.Rand) {
+		if t < 1500 {
+			toAndFro(-0.8, 0.6)(t, s, r)
+		} else {
+			toAndFro(0.2, 0.2)(t, s, r)
+		}
+	}
+	return []fault{
+		{recipe{name: "from wall to wall", steps: 2000, loss: swinging, norm: plainNorm, edit: toAndFro(-0.8, 0.6)},
+			Oscillating, 300, 400, false, nil},
+		{recipe{name: "thrown up by the first step", steps: 2000, loss: thrown, norm: plainNorm, edit: toAndFro(-0.8, 0.6)},
+			Oscillating, 300, 600, false, nil},
+		{recipe{name: "steps as long as the weights", steps: 2000, loss: swinging, norm: plainNorm, edit: updating(0.6, 50)},
+			Oscillating, 300, 400, false, nil},
+		{recipe{name: "preconditioned", steps: 2000, loss: swinging, norm: plainNorm, edit: preconditioned},
+			Oscillating, 300, 500, false, nil},
+		{recipe{name: "learning rate lowered later", steps: 4000, loss: after(1500, swinging, learning(1.1, 0.2, 300, 0.05)), norm: plainNorm, edit: lowered},
+			Oscillating, 300, 400, true, nil},
+	}
+}
+
+func TestOscillating(t *testing.T) {
+	for _, f := range oscillatingFaults() {
+		f.check(t)
+	}
+	// The edge of stability is healthy, and so is a run that has converged there.
+	recipe{name: "edge of stability", steps: 5000, loss: learning(2.3, 0.2, 400, 0.1), norm: plainNorm, edit: toAndFro(-0.95, 0.9)}.silent(t, Oscillating)
+	// Noise without a step that is too long, as in reinforcement learning.
+	recipe{name: "noise", steps: 5000, loss: func(_ int, r *rand.Rand) float64 { return 2 * r.NormFloat64() }, norm: plainNorm, edit: toAndFro(-0.05, 0)}.silent(t, Oscillating)
+}
+
+func TestOscillatingSaysTheNumbers(t *testing.T) {
+	f := oscillatingFaults()[0]
+	e := observe(f.run(), f.make(0))[0]
+	require.Equal(t, "8.2.1", e.Section)
+	require.InDelta(t, -0.8, e.Values["cosine"], 0.05)
+	require.InDelta(t, 0.6, e.Values["cosine2"], 0.05)
+	require.InDelta(t, 0.2/1.1, e.Values["swing"], 0.1)
+	require.Contains(t, e.Summary, "from wall to wall")
+}
+
+// Weights that do not move learn nothing, however noisy the loss is.
+func TestStagnatingOfStepsThatAreTooShort(t *testing.T) {
+	p := recipe{name: "tiny steps", steps: 1500, loss: func(_ int, r *rand.Rand) float64 { return math.Exp(0.8 * r.NormFloat64()) },
+		norm: plainNorm, edit: updating(1e-8, 100)}
+	events := observe(p.run(), p.make(1))
+	require.Len(t, events, 1)
+	require.Equal(t, Stagnating, events[0].Kind)
+	require.Contains(t, events[0].Summary, "The steps are too short to learn anything")
+	require.Less(t, events[0].Values["moved"], 1e-4)
+	p.edit = updating(1e-3, 100)
+	require.Empty(t, observe(p.run(), p.make(1)))
+}
