@@ -13,7 +13,7 @@ const (
 	spikeDeviations = 10
 	spikeCalm       = 5
 	// spikeLogDeviations is the same on the logarithm, for positive losses.
-	spikeLogDeviations = 6
+	spikeLogDeviations = 5
 	// spikeSlow is the weight of the newest record in the long mean of those
 	// deviations; the larger of it and the recent one counts.
 	spikeSlow = 1.0 / 256
