@@ -1,6 +1,9 @@
 package monitor
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 const (
 	// signalMeasured is how many cosines there must be before their mean says
@@ -51,6 +54,37 @@ func (c *Course) observeSuccessive(s *Step) {
 func (c *Course) Signal() (share, err float64, ok bool) {
 	share, err = c.now.Successive.Cosines.mean()
 	return share, math.Hypot(err, c.now.Successive.Error), c.now.Successive.Cosines.n >= signalMeasured
+}
+
+// signalEarly is how much of the first gradients must have been signal for what is
+// left of it to be compared.
+const signalEarly = 0.2
+
+// insignificant is what is left of the true gradient's squared norm, with two standard
+// errors, when ratio is left of gᵀg; at most ratio.
+func (c *Course) insignificant(ratio float64) float64 {
+	now := &c.now.Successive
+	share, err, ok := c.Signal()
+	if !ok || now.Count < 2*span || now.Early < signalEarly {
+		return ratio
+	}
+	return ratio * min(max(share+2*err, 0)/now.Early, 1)
+}
+
+// signal describes how much of gᵀg is signal.
+func (m *Monitor) signal() string {
+	share, err, ok := m.course.Signal()
+	if !ok {
+		return ""
+	}
+	s := fmt.Sprintf("successive gradients have a mean cosine of %.2f ± %.2f", share, err)
+	switch {
+	case share-2*err > 0:
+		return s + fmt.Sprintf(": about %.0f %% of gᵀg is the true gradient's, the rest the noise of mini-batches", 100*share)
+	case share+2*err < oscillatingCosine:
+		return s + ": the steps go to and fro"
+	}
+	return s + ": next to nothing of gᵀg can be told from the noise of mini-batches"
 }
 
 // mean is the mean of the window's values, with its standard error.

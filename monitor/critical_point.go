@@ -110,8 +110,9 @@ func (d *criticalPoint) observeNorm(c *Course) {
 	if !ok && !zero {
 		return
 	}
-	shrunk := c.Baseline() - level
-	d.norm, d.ratio = math.Exp(min(level, 690)), square(-shrunk)
+	// Where it was measured, it is the true gradient that is insignificant.
+	d.norm, d.ratio = math.Exp(min(level, 690)), c.insignificant(square(level-c.Baseline()))
+	shrunk := -math.Log(max(d.ratio, math.SmallestNonzeroFloat64)) / 2
 	if zero {
 		d.norm, d.ratio = 0, 0
 	}

@@ -2,6 +2,10 @@ package monitor
 
 import "fmt"
 
+// stagnatingSignal is the share of gᵀg that is signal from which on longer steps are
+// the first thing to try.
+const stagnatingSignal = 0.3
+
 // stagnating fires when the loss is [stuck] while gᵀg is still strong, at least
 // 1 % of its first level: work is done in every step and no progress is made,
 // which is the mark of ill-conditioning and of a step that is far too small or
@@ -28,6 +32,9 @@ func (d *stagnating) Explain(e *Event) {
 		e.Summary = fmt.Sprintf("The steps are too short to learn anything: no weight has moved by more than %.2g of its norm so far, and the loss, at %.4g, began at %.4g.",
 			d.moved, d.level, d.start)
 		return
+	}
+	if d.signal > stagnatingSignal {
+		e.Advice = "Raise the learning rate, by a factor of 10 at a time: the gradient points the same way from step to step."
 	}
 	work := "the gradients were not measured"
 	if d.hasNorm {

@@ -44,6 +44,7 @@ const (
 type stuck struct {
 	memory[stuckState]
 	start, level, fall, ratio, moved float64
+	signal                           float64 // the share of gᵀg that surely is
 	hasNorm, immobile                bool
 }
 
@@ -64,7 +65,7 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 	var norm float64
 	norm, d.hasNorm = c.NormLevel()
 	if d.ratio = 1; d.hasNorm {
-		d.ratio = math.Exp(min(2*(norm-c.Baseline()), 400))
+		d.ratio = c.insignificant(math.Exp(min(2*(norm-c.Baseline()), 400)))
 	}
 	d.start = c.Start()
 	if now.Latch.On {
@@ -88,7 +89,10 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 	if !d.immobile && !flat(c, fall, late, err) || shrunk != (d.hasNorm && d.ratio < stuckShrunk) {
 		return Clear
 	}
-	d.moved = moved
+	d.moved, d.signal = moved, 0
+	if share, err, ok := c.Signal(); ok {
+		d.signal = max(share-2*err, 0)
+	}
 	now.Level, d.level, d.fall = late, late, fall
 	return now.Latch.observe(true, false, 1, stuckQuiet)
 }
@@ -114,6 +118,9 @@ func (d *stuck) values() map[string]float64 {
 	}
 	if d.immobile {
 		v["moved"] = d.moved
+	}
+	if d.signal > 0 {
+		v["signal"] = d.signal
 	}
 	return v
 }

@@ -129,13 +129,15 @@ func (m *Monitor) illConditioning() Finding {
 	if n := c.now.Curvatures; n > 0 {
 		gthg = "gᵀHg was measured on " + count(n, "step")
 	}
-	f.Evidence = join(m.losses(), m.norms(), gthg, m.rhos(), m.curvatureCost(), m.met(Stagnating, "stagnation"), m.met(IllConditioned, "ill-conditioning"),
+	f.Evidence = join(m.losses(), m.norms(), m.signal(), gthg, m.rhos(), m.curvatureCost(), m.met(Stagnating, "stagnation"), m.met(IllConditioned, "ill-conditioning"),
 		m.met(Oscillating, "oscillation"), m.met(RisingGradient, "a healthy rise of gᵀg"))
 	switch {
 	case c.now.Records == 0:
 		f.Finding = "Ill-conditioning: " + unmeasured + "."
 	case m.seen(IllConditioned).Count > 0:
 		f.Finding = "Ill-conditioning was met: the curvature stood in the way of the step."
+	case m.seen(Oscillating).Count > 0:
+		f.Finding = "The step was too long: for a time the loss swung up and down with no net progress."
 	case m.seen(Stagnating).Count > 0:
 		f.Finding = "Ill-conditioning is possible: for a time the loss did not improve although the gradient stayed strong."
 	case c.now.NormCount < early || c.now.LossCount < settled:
