@@ -6,10 +6,6 @@
 
 #include <limits>
 
-#ifdef __x86_64__
-#include <immintrin.h>
-#endif
-
 namespace gtg {
 namespace {
 
@@ -67,8 +63,6 @@ GTG_CLONES void chunk_f16(const uint16_t *x, int64_t n, gtg_sums &out, const gtg
 GTG_CLONES void chunk_bf16(const uint16_t *x, int64_t n, gtg_sums &out, const gtg_sketching *into) { chunk<BF16>(x, n, out, into); }
 
 #ifdef __x86_64__
-#define GTG_FMA __attribute__((target("avx2,fma")))
-
 // What chunk has in loops over lanes, for float32 and what processors since about
 // 2013 have: twice as fast as what the compiler makes of those. The square of a
 // float32 is exact in float64, so that fusing it with the sum changes no bit.
@@ -111,33 +105,6 @@ struct Lanes {
     out.max = uint32_t(_mm_cvtsi128_si32(m));
     out.zeros -= _mm_cvtsi128_si32(z);
   }
-};
-
-// What sketch does, for as many float32 elements as there are lanes, and to the bit.
-struct Signed {
-  float *sums;
-  __m256i words;
-
-  static GTG_FMA GTG_INLINE __m256i all(uint32_t x) { return _mm256_set1_epi32(int(x)); }
-
-  GTG_FMA GTG_INLINE Signed(const gtg_sketching &into, int64_t block) {
-    __m256i x = _mm256_add_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), all(numbers_of(block) + uint32_t(into.key)));
-    x = _mm256_mullo_epi32(_mm256_xor_si256(x, _mm256_srli_epi32(x, 16)), all(0x85ebca6bu));
-    x = _mm256_add_epi32(_mm256_xor_si256(x, _mm256_srli_epi32(x, 13)), all(uint32_t(into.key >> 32)));
-    x = _mm256_mullo_epi32(x, all(0xc2b2ae35u));
-    words = _mm256_xor_si256(x, _mm256_srli_epi32(x, 16));
-    sums = into.buckets->narrow + first_bucket(into.key, block);
-  }
-
-  GTG_FMA GTG_INLINE void add8(const uint32_t *x) {
-    const __m256i sign = _mm256_and_si256(words, all(0x80000000u));
-    const __m256i v = _mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(x)), sign);
-    _mm256_storeu_ps(sums, _mm256_add_ps(_mm256_loadu_ps(sums), _mm256_castsi256_ps(v)));
-    words = _mm256_add_epi32(words, words); // the next sign of each word
-    sums += 8;
-  }
-
-  GTG_FMA GTG_INLINE void add(const uint32_t *x) { add8(x), add8(x + 8); }
 };
 
 GTG_FMA void chunk_f32_fma(const uint32_t *x, int64_t n, gtg_sums &out, const gtg_sketching *into) {

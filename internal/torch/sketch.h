@@ -15,6 +15,12 @@
 
 #include <type_traits>
 
+#ifdef __x86_64__
+#include <immintrin.h>
+
+#define GTG_FMA __attribute__((target("avx2,fma")))
+#endif
+
 namespace gtg {
 
 constexpr int kBuckets = GTG_SKETCH;
@@ -46,34 +52,70 @@ inline uint64_t sketch_key(uint64_t seed, int64_t place) {
   return x ^ x >> 31;
 }
 
-GTG_INLINE float with_sign(float v, uint32_t sign) { return float(F32::value(F32::nearest(v) ^ sign)); }
-GTG_INLINE double with_sign(double v, uint32_t sign) { return F64::value(F64::nearest(v) ^ uint64_t(sign) << 32); }
-
-// Float32 holds the elements of all types but float64 exactly.
-template <class T> GTG_INLINE float *sums_of(gtg_buckets &b, T) { return b.narrow; }
-GTG_INLINE double *sums_of(gtg_buckets &b, F64) { return b.wide; }
+// The sums of all types but float64 are of float32, which holds their elements
+// exactly. What comes of an element that is not finite does not matter.
+GTG_INLINE float *sums_of(gtg_buckets &b, uint32_t) { return b.narrow; }
+GTG_INLINE double *sums_of(gtg_buckets &b, uint64_t) { return b.wide; }
+GTG_INLINE uint32_t bits_of(F32, uint32_t x) { return x; }
+GTG_INLINE uint64_t bits_of(F64, uint64_t x) { return x; }
+GTG_INLINE uint32_t bits_of(BF16, uint16_t x) { return uint32_t(x) << 16; }
+GTG_INLINE uint32_t bits_of(F16, uint16_t x) { // see F16::finite
+  const uint32_t bits = uint32_t(x & F16::kMagnitude) << 13;
+  float v;
+  memcpy(&v, &bits, sizeof v);
+  v *= 0x1p112f;
+  uint32_t out;
+  memcpy(&out, &v, sizeof v);
+  return out | uint32_t(x & 0x8000) << 16;
+}
 
 // Adds n elements of a chunk, the first of which begins a block. Element i of a
 // block has the sign of bit 31 - i / 8 of word i % 8.
 template <class T> GTG_INLINE void sketch(const typename T::Bits *x, int64_t n, const gtg_sketching &into, int64_t begin) {
-  auto *const all = sums_of(*into.buckets, T{});
-  using Sum = std::remove_reference_t<decltype(*all)>;
+  using Bits = decltype(bits_of(T{}, *x));
+  using Sum = std::remove_pointer_t<decltype(sums_of(*into.buckets, Bits{}))>;
   for (int64_t block = into.block + begin / kBuckets; n > 0; block++) {
-    uint32_t words[kWords];
+    uint32_t words[kWords], signs[kBuckets];
     for (int l = 0; l < kWords; l++) words[l] = mixed(into.key, numbers_of(block) + l);
-    Sum *const sums = all + first_bucket(into.key, block);
-    const int m = int(n < kBuckets ? n : kBuckets), full = m - m % kWords;
-    int i = 0;
-    for (; i < full; i += kWords) {
-      for (int l = 0; l < kWords; l++) {
-        sums[i + l] += with_sign(Sum(T::value(x[i + l])), words[l] & 0x80000000u);
-        words[l] <<= 1;
-      }
+    for (int i = 0; i < kBuckets; i += kWords) {
+      for (int l = 0; l < kWords; l++) signs[i + l] = words[l] << i / kWords & 0x80000000u;
     }
-    for (int l = 0; i < m; i++, l++) sums[i] += with_sign(Sum(T::value(x[i])), words[l] & 0x80000000u);
+    Sum *const sums = sums_of(*into.buckets, Bits{}) + first_bucket(into.key, block);
+    const int m = int(n < kBuckets ? n : kBuckets);
+    for (int i = 0; i < m; i++) {
+      const Bits v = bits_of(T{}, x[i]) ^ Bits(signs[i]) << (sizeof(Bits) * 8 - 32);
+      Sum term;
+      memcpy(&term, &v, sizeof v);
+      sums[i] += term;
+    }
     x += kBuckets, n -= kBuckets;
   }
 }
+
+#ifdef __x86_64__
+// What sketch does, for as many float32 elements as there are lanes, and to the bit.
+struct Signed {
+  float *sums;
+  __m256i words;
+
+  GTG_FMA GTG_INLINE Signed(const gtg_sketching &into, int64_t block) {
+    uint32_t hashes[kWords];
+    for (int l = 0; l < kWords; l++) hashes[l] = mixed(into.key, numbers_of(block) + l);
+    words = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(hashes));
+    sums = into.buckets->narrow + first_bucket(into.key, block);
+  }
+
+  GTG_FMA GTG_INLINE void add8(const uint32_t *x) {
+    const __m256i sign = _mm256_and_si256(words, _mm256_set1_epi32(INT32_MIN));
+    const __m256i v = _mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(x)), sign);
+    _mm256_storeu_ps(sums, _mm256_add_ps(_mm256_loadu_ps(sums), _mm256_castsi256_ps(v)));
+    words = _mm256_add_epi32(words, words); // the next sign of each word
+    sums += 8;
+  }
+
+  GTG_FMA GTG_INLINE void add(const uint32_t *x) { add8(x), add8(x + 8); }
+};
+#endif
 
 // The sketch that the buckets hold.
 inline void sketched(const gtg_buckets &b, double *out) {

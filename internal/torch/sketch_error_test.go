@@ -55,7 +55,7 @@ func structures() []structure {
 		{"alike", [][]float64{x}, [][]float64{plus(x, normal(n))}, false},
 		{"constant", [][]float64{ones(n)}, [][]float64{ones(n)}, false},
 		{"constant and random", [][]float64{ones(n)}, [][]float64{plus(x, times(ones(n), -0.3))}, false},
-		{"long constant", [][]float64{ones(150_000)}, [][]float64{times(ones(150_000), -1)}, false},
+		{"long constant", [][]float64{ones(70_000)}, [][]float64{times(ones(70_000), -1)}, false},
 		{"constant, orthogonal by tensors", [][]float64{ones(5000), ones(5000)}, [][]float64{ones(5000), times(ones(5000), -1)}, false},
 		{"one element", [][]float64{one(n, 77)}, [][]float64{one(n, 77)}, true},
 		{"two elements", [][]float64{one(n, 77)}, [][]float64{one(n, 78)}, true},
@@ -70,8 +70,8 @@ func structures() []structure {
 		v := normal(20)
 		small.a, small.b = append(small.a, v), append(small.b, plus(v, normal(20)))
 	}
-	for _, step := range []int{2, 7, 8, 64, 255, 256, 257, 768, 1024} {
-		m := 150_000
+	for _, step := range []int{7, 64, 256, 768} {
+		m := 40_000
 		a := every(m, step, step/3, r.NormFloat64)
 		all = append(all,
 			structure{"random at equal distances", [][]float64{a}, [][]float64{plus(a, every(m, step, step/3, r.NormFloat64))}, m/step < SketchSize},
@@ -96,7 +96,10 @@ func requireHonest(t *testing.T, s structure, dtype gotch.DType) {
 	for i := range s.a {
 		a, b = append(a, flatParam(t, s.a[i], dtype)), append(b, flatParam(t, s.b[i], dtype))
 	}
-	const seeds = 400
+	seeds := 400.0
+	if testing.Short() {
+		seeds = 60
+	}
 	cosine, na, nb := exact(s.a, s.b)
 	sigma := math.Sqrt((1 + cosine*cosine) / SketchSize)
 	mean, square := 0.0, 0.0
@@ -105,7 +108,7 @@ func requireHonest(t *testing.T, s structure, dtype gotch.DType) {
 		mean, square = mean+z/seeds, square+z*z/seeds
 	}
 	require.Less(t, math.Abs(mean), 4/math.Sqrt(seeds), "%s: biased", s.name)
-	bound := 4 * math.Sqrt(2.0/seeds)
+	bound := 4 * math.Sqrt(2/seeds)
 	if s.few { // most of the estimates are exact, and the others far off
 		bound = 1
 	} else {

@@ -27,34 +27,27 @@ func flatParam(t testing.TB, x []float64, dtype gotch.DType) *ts.Tensor {
 // block.
 func TestSketchOfOneElement(t *testing.T) {
 	for _, dtype := range floats {
-		signs := 0.0
-		for _, n := range []int{1, 7, 300, 1 << 16, 1<<16 + 300} {
-			for block := 0; block < n; block += max(SketchSize, n/3) {
-				var all [SketchSize]float64
-				for i := block; i < min(n, block+SketchSize); i++ {
-					x := make([]float64, n)
-					x[i] = 3
-					s := sketchOf(t, 1, flatParam(t, x, dtype))
-					require.True(t, s.Known())
-					for j, v := range s.Sums {
-						all[j] += math.Abs(v)
-						signs += v
+		elements, signs := 0, 0.0
+		for _, n := range []int{1, 7, 300, 512, 1<<16 + 40} {
+			last := (n - 1) / SketchSize * SketchSize // where the last block begins
+			buckets := map[int]bool{}
+			for i := last; i < n; i++ {
+				x := make([]float64, n)
+				x[i] = 3
+				s := sketchOf(t, 1, flatParam(t, x, dtype))
+				require.True(t, s.Known())
+				for j, v := range s.Sums {
+					if v != 0 {
+						require.Equal(t, 3.0, math.Abs(v))
+						buckets[j] = true
+						signs += v / 3
 					}
-				}
-				once := 0
-				for _, v := range all {
-					require.Contains(t, []float64{0, 3}, v)
-					if v == 3 {
-						once++
-					}
-				}
-				require.Equal(t, min(SketchSize, n-block), once)
-				if n > 300 {
-					n = 0 // one block is enough where each element takes a long tensor
 				}
 			}
+			require.Len(t, buckets, n-last)
+			elements += n - last
 		}
-		require.Less(t, math.Abs(signs), 3*4*math.Sqrt(900), "as many of one sign as of the other")
+		require.Less(t, math.Abs(signs), 4*math.Sqrt(float64(elements)), "as many of one sign as of the other")
 	}
 }
 
@@ -149,17 +142,9 @@ func TestNoSketch(t *testing.T) {
 		"infinite":    flatParam(t, append(make([]float64, 9000), math.Inf(-1)), gotch.Half),
 		"sparse":      param(t, random(24), []int64{3, 8}, gotch.Float, "sparse"),
 		"uncoalesced": param(t, random(24), []int64{3, 8}, gotch.Double, "uncoalesced"),
-		"too large":   flatParam(t, append(make([]float64, 255), 1e308, 1e308, 1.5e308, 1.5e308), gotch.Double),
+		"too large":   flatParam(t, fill(10_000, func(int) float64 { return 3e38 }), gotch.Float), // for sums in float32
 	} {
-		known := sketchOf(t, 1, fine, p).Known()
-		if what == "too large" { // two of them may or may not meet
-			sums := sketchOf(t, 1, p).Sums
-			for _, v := range sums {
-				require.False(t, known && (math.IsInf(v, 0) || math.IsNaN(v)))
-			}
-			continue
-		}
-		require.False(t, known, what)
+		require.False(t, sketchOf(t, 1, fine, p).Known(), what)
 	}
 	complex := ts.MustZeros([]int64{2}, gotch.ComplexFloat, gotch.CPU)
 	require.NoError(t, SetGrad(complex, ts.MustRandn([]int64{2}, gotch.ComplexFloat, gotch.CPU)))
