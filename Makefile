@@ -1,6 +1,6 @@
 # What builds and tests without cgo and without libtorch.
 PURE = ./clip/... ./monitor/... ./adapters/... ./cmd/... ./dashboards/... ./internal/browser/... ./internal/delivery/... \
-	./internal/digest/... ./internal/figures/... ./internal/report/... ./internal/screenshot/... ./internal/setup/... ./internal/spectrum/... ./rules/...
+	./internal/digest/... ./internal/figures/... ./internal/report/... ./internal/screenshot/... ./internal/servertest/... ./internal/setup/... ./internal/spectrum/... ./rules/...
 
 .PHONY: help setup demo test pure race bench screenshots golden lint fuzz clean
 
