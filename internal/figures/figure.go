@@ -121,16 +121,11 @@ func (f *Figure) Write(w io.Writer, format string, size Size) (err error) {
 		if _, err := c.WriteTo(&b); err != nil {
 			return err
 		}
-		_, err = w.Write(stretch(b.Bytes()))
+		_, err = w.Write(mend(b.Bytes()))
 		return err
 	}
 	_, err = c.WriteTo(w)
 	return err
-}
-
-// stretch lets pictures fill the room that they are given.
-func stretch(svg []byte) []byte {
-	return bytes.ReplaceAll(svg, []byte("<image "), []byte(`<image preserveAspectRatio="none" `))
 }
 
 var (
@@ -157,7 +152,7 @@ func (f *Figure) Inline(size Size) (svg []byte, err error) {
 	if _, err := c.WriteTo(&b); err != nil {
 		return nil, err
 	}
-	svg = variables(stretch(b.Bytes()))
+	svg = variables(mend(b.Bytes()))
 	svg = coords.ReplaceAll(svg, []byte("$1$2")) // a tenth of a pixel is enough
 	svg = fontStyle.ReplaceAll(svg, []byte("font-size"))
 	start := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 %g %g" role="img" aria-label="%s">`,

@@ -3,6 +3,7 @@ package figures
 import (
 	"bytes"
 	"encoding/xml"
+	"fmt"
 	"image/png"
 	"io"
 	"math"
@@ -96,7 +97,7 @@ func TestFiguresOfOneRun(t *testing.T) {
 }
 
 func TestFiguresOfSeveralRuns(t *testing.T) {
-	d := runs(t, digesttest.Recipe{Name: "a", Steps: 500, Params: 4}, digesttest.Recipe{Name: "a", Steps: 12_000, Params: 6, Seed: 2},
+	d := runs(t, digesttest.Recipe{Name: "a", Steps: 500, Params: 4, Spike: 200}, digesttest.Recipe{Name: "a", Steps: 12_000, Params: 6, Seed: 2},
 		digesttest.Recipe{Name: "b", Steps: 10, Plain: true})
 	require.Equal(t, "1: a", Label(d, 0))
 	require.Equal(t, "b", Label(d, 2))
@@ -110,6 +111,47 @@ func TestFiguresOfSeveralRuns(t *testing.T) {
 		names[f.Name]++
 	}
 	require.Equal(t, 3, names["gradients"])
+}
+
+// A healthy run has no figure of clipping that did nothing.
+func TestNoFigureOfClippingThatNeverWas(t *testing.T) {
+	f, err := Of("clip", runs(t, digesttest.Recipe{Steps: 500, Params: 2}))
+	require.NoError(t, err)
+	require.Equal(t, "no step was clipped", f[0].Missing)
+	f, err = Of("clip", runs(t, digesttest.Recipe{Steps: 500, Params: 2, Spike: 100}))
+	require.NoError(t, err)
+	require.Empty(t, f[0].Missing)
+}
+
+// Texts have the width that was reckoned with, whatever font the reader has.
+func TestTextsHaveTheirWidth(t *testing.T) {
+	svg := []byte("<text x=\"4\" y=\"-3\"\n\tstyle=\"font-size:11px;fill:#24292F\">a &amp; b</text>")
+	want := style(ink, 11).Width("a & b").Points()
+	require.Contains(t, string(mend(svg)), fmt.Sprintf(`<text textLength="%.1f" lengthAdjust="spacingAndGlyphs" x="4"`, want))
+	require.Contains(t, string(mend(svg)), "#24292F\">a &amp; b</text>")
+	f, err := Of("norm", runs(t, digesttest.Recipe{Steps: 50}))
+	require.NoError(t, err)
+	inline, err := f[0].Inline(Wide)
+	require.NoError(t, err)
+	require.Equal(t, bytes.Count(inline, []byte("<text ")), bytes.Count(inline, []byte("textLength=")))
+}
+
+// What stands out is far from what is around it, not from the whole run.
+func TestOutliers(t *testing.T) {
+	var falling ranged
+	for i := range 4000 {
+		falling = append(falling, point{float64(i), math.Exp(-float64(i)/500 + 0.3*math.Sin(float64(i*i)))})
+	}
+	require.Empty(t, outliers(falling), "a loss that falls by e⁸")
+	falling[3000].y *= 20
+	require.Equal(t, ranged{falling[3000]}, outliers(falling))
+	var wild ranged
+	for i := range 1000 {
+		wild = append(wild, point{float64(i), math.Exp(2 * math.Sin(float64(i*i)))})
+	}
+	require.Empty(t, outliers(wild), "what varies by orders of magnitude")
+	require.Empty(t, outliers(nil))
+	require.Empty(t, outliers(ranged{{1, 1}}))
 }
 
 func TestOf(t *testing.T) {
