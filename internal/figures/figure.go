@@ -115,14 +115,19 @@ func (f *Figure) Write(w io.Writer, format string, size Size) (err error) {
 		c.SetColor(paper)
 		c.Fill(vg.Rectangle{Max: vg.Point{X: size.Width, Y: size.Height}}.Path())
 	}
-	f.draw(c, size)
-	if format == "svg" {
+	switch format {
+	case "svg":
+		f.draw(c, size)
 		var b bytes.Buffer
 		if _, err := c.WriteTo(&b); err != nil {
 			return err
 		}
-		_, err = w.Write(mend(b.Bytes()))
+		_, err = w.Write(fallback(mend(b.Bytes())))
 		return err
+	case "pdf":
+		f.draw(outlined{c}, size)
+	default:
+		f.draw(c, size)
 	}
 	_, err = c.WriteTo(w)
 	return err

@@ -2,16 +2,20 @@ package figures
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/xml"
 	"fmt"
 	"image/png"
 	"io"
 	"math"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/vg"
 
 	"github.com/seed-140d0f39/gtg/internal/digest"
 	"github.com/seed-140d0f39/gtg/internal/digest/digesttest"
@@ -134,6 +138,50 @@ func TestTextsHaveTheirWidth(t *testing.T) {
 	inline, err := f[0].Inline(Wide)
 	require.NoError(t, err)
 	require.Equal(t, bytes.Count(inline, []byte("<text ")), bytes.Count(inline, []byte("textLength=")))
+}
+
+// A PDF has no text that its encoding does not know: what is not ASCII is drawn.
+func TestPDFKnowsItsLetters(t *testing.T) {
+	d := runs(t, digesttest.Recipe{Steps: 100, Params: 2})
+	for _, name := range []string{"rho", "curvature", "updates"} {
+		f, err := Of(name, d)
+		require.NoError(t, err)
+		var b bytes.Buffer
+		require.NoError(t, f[0].Write(&b, "pdf", Wide))
+		texts := 0
+		for _, part := range bytes.Split(b.Bytes(), []byte("stream\n"))[1:] {
+			z, err := zlib.NewReader(bytes.NewReader(part))
+			if err != nil {
+				continue
+			}
+			content, _ := io.ReadAll(z) // what follows the stream is no part of it
+			for _, text := range regexp.MustCompile(`\((.*)\) ?Tj`).FindAllSubmatch(content, -1) {
+				texts++
+				for _, char := range text[1] {
+					require.Less(t, char, byte(0x80), "%q", text[1])
+				}
+			}
+		}
+		require.Greater(t, texts, 5, name)
+	}
+}
+
+// An outlined text is as wide and as high as the text.
+func TestOutline(t *testing.T) {
+	s := style(ink, 100)
+	face := font.DefaultCache.Lookup(s.Font, s.Font.Size)
+	path := outline(face, vg.Point{X: 10, Y: 20}, "ρ H ρ")
+	low, high := vg.Point{X: 1e9, Y: 1e9}, vg.Point{}
+	for _, part := range path {
+		if part.Type != vg.CloseComp {
+			low.X, low.Y = min(low.X, part.Pos.X), min(low.Y, part.Pos.Y)
+			high.X, high.Y = max(high.X, part.Pos.X), max(high.Y, part.Pos.Y)
+		}
+	}
+	require.InDelta(t, 10, low.X.Points(), 10)
+	require.InDelta(t, 10+s.Width("ρ H ρ").Points(), high.X.Points(), 10)
+	require.InDelta(t, 20+100*0.69, high.Y.Points(), 5, "the height of H")
+	require.Less(t, low.Y.Points(), 10.0, "ρ goes below the line")
 }
 
 // What stands out is far from what is around it, not from the whole run.

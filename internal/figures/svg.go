@@ -18,6 +18,11 @@ func stretch(svg []byte) []byte {
 	return bytes.ReplaceAll(svg, []byte("<image "), []byte(`<image preserveAspectRatio="none" `))
 }
 
+// fallback names the fonts that are taken where the first is not there.
+func fallback(svg []byte) []byte {
+	return bytes.ReplaceAll(svg, []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;"))
+}
+
 var svgText = regexp.MustCompile(`(?s)<text ([^>]*font-size:([\d.]+)px[^>]*)>([^<]*)</text>`)
 
 // measured gives texts the width that was reckoned with, so that they do not run into
