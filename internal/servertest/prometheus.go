@@ -14,7 +14,7 @@ import (
 )
 
 // interval is that of scrapes and of rules.
-const interval = "200ms"
+const interval = "500ms"
 
 // Prometheus is a real one that scrapes a trainer.
 type Prometheus struct{ program }
