@@ -1,6 +1,6 @@
 # What builds and tests without cgo and without libtorch.
 PURE = ./clip/... ./monitor/... ./adapters/... ./cmd/... ./dashboards/... ./internal/browser/... ./internal/delivery/... \
-	./internal/digest/... ./internal/figures/... ./internal/report/... ./internal/screenshot/... ./internal/setup/... ./internal/spectrum/... ./rules/...
+	./internal/digest/... ./internal/figures/... ./internal/report/... ./internal/screenshot/... ./internal/servertest/... ./internal/setup/... ./internal/spectrum/... ./rules/...
 
 .PHONY: help setup demo test pure race bench screenshots golden lint fuzz clean
 
@@ -28,8 +28,9 @@ bench: setup ## Run the benchmarks: clipping beside others, what a step of gtg c
 	go run -tags gtg_bench ./internal/clipbench
 	go test -run '^$$' -bench . -benchmem -timeout 30m ./...
 
-screenshots: ## Take the README's pictures with Chromium
-	CGO_ENABLED=0 go run ./internal/screenshot -o docs
+screenshots: setup ## Train a character model and take the README's pictures of it with Chromium
+	go run ./examples/charrnn -curvature 0.03 -sample 0 -metrics ""
+	CGO_ENABLED=0 go run ./internal/screenshot -log charrnn.gtg.jsonl -o docs
 
 golden: ## Write the golden files anew, with Debian's python3-torch
 	@scripts/golden.sh
@@ -41,5 +42,5 @@ fuzz: setup ## Run each fuzz target for 10 seconds
 	@scripts/fuzz.sh 10s
 
 clean: ## Remove what set-up, the examples and the tools wrote here
-	rm -rf bin charrnn.html report.html go.work go.work.sum internal/torch/zlibtorch.go
+	rm -rf bin *.html go.work go.work.sum internal/torch/zlibtorch.go
 	find . -name '*.gtg.jsonl' -o -name '*.test' -o -name '*.prof' | xargs rm -f

@@ -1,16 +1,11 @@
 package dashboards_test
 
 import (
-	"context"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +16,7 @@ import (
 
 	"github.com/seed-140d0f39/gtg/adapters/prom"
 	"github.com/seed-140d0f39/gtg/dashboards"
+	"github.com/seed-140d0f39/gtg/internal/servertest"
 	"github.com/seed-140d0f39/gtg/monitor"
 )
 
@@ -65,12 +61,9 @@ func TestPanelsFillTheirRows(t *testing.T) {
 	require.Len(t, taken, 24*bottom)
 }
 
-// Every expression has data in a real Prometheus that has scraped a run.
+// Every expression has data in a real Prometheus that has scraped a run. That of a real
+// training is in package hooks.
 func TestEveryExpressionHasData(t *testing.T) {
-	path, err := exec.LookPath("prometheus")
-	if err != nil {
-		t.Skip("prometheus is not installed: apt-get install prometheus")
-	}
 	registry := prometheus.NewRegistry()
 	s, err := prom.New(registry, prom.WithLayers(1), prom.WithDropped(func(yield func(string, int64)) { yield("log", 1) }))
 	require.NoError(t, err)
@@ -91,53 +84,13 @@ func TestEveryExpressionHasData(t *testing.T) {
 	}))
 	defer trainer.Close()
 
-	folder := t.TempDir()
-	config := filepath.Join(folder, "prometheus.yml")
-	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\nscrape_configs:\n- job_name: gtg\n  static_configs:\n  - targets: [%q]\n",
-		strings.TrimPrefix(trainer.URL, "http://")), 0o600))
-	probe := httptest.NewServer(nil) // a port that is free
-	address := strings.TrimPrefix(probe.URL, "http://")
-	probe.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	server := exec.CommandContext(ctx, path, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(folder, "data"), "--web.listen-address="+address)
-	var log strings.Builder
-	server.Stderr = &log
-	require.NoError(t, server.Start())
-	defer func() { cancel(); _ = server.Wait() }()
-
-	client := &http.Client{Timeout: 5 * time.Second}
-	defer client.CloseIdleConnections()
-	query := func(expr string) (n int, problem string) {
-		r, err := client.Get("http://" + address + "/api/v1/query?query=" + url.QueryEscape(expr))
-		if err != nil {
-			return 0, err.Error()
-		}
-		defer r.Body.Close()
-		var answer struct {
-			Error string
-			Data  struct{ Result []any }
-		}
-		if err := json.NewDecoder(r.Body).Decode(&answer); err != nil {
-			return 0, err.Error()
-		}
-		return len(answer.Data.Result), answer.Error
-	}
-	for _, p := range dashboards.Panels() {
-		for _, q := range p.Queries {
-			expr := strings.NewReplacer("$run", ".*", "$__rate_interval", "10s").Replace(q.Expr)
-			require.NotContains(t, expr, "$", p.Title)
-			deadline := time.Now().Add(45 * time.Second)
-			for {
-				n, problem := query(expr)
-				if n > 0 {
-					break
-				}
-				if time.Now().After(deadline) {
-					t.Fatalf("%s: %s has no data: %s\n%s", p.Title, expr, problem, log.String())
-				}
-				time.Sleep(100 * time.Millisecond)
-			}
+	server := servertest.NewPrometheus(t, strings.TrimPrefix(trainer.URL, "http://"))
+	missing := servertest.Expressions()
+	require.NotContains(t, strings.Join(missing, " "), "$", "a variable that is not known")
+	for deadline := time.Now().Add(time.Minute); len(missing) > 0; time.Sleep(100 * time.Millisecond) {
+		missing = server.Missing(t, missing)
+		if time.Now().After(deadline) {
+			t.Fatalf("no data: %q\n%s", missing, server.Log())
 		}
 	}
 }

@@ -13,15 +13,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-140d0f39/gtg/adapters/prom"
+	"github.com/seed-140d0f39/gtg/internal/servertest"
 	"github.com/seed-140d0f39/gtg/monitor"
 )
 
 func promtool(t *testing.T, arguments ...string) {
 	t.Helper()
-	path, err := exec.LookPath("promtool")
-	if err != nil {
-		t.Skip("promtool is not installed: apt-get install prometheus")
-	}
+	path := servertest.Tool(t, "prometheus", "promtool")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, path, arguments...).CombinedOutput()

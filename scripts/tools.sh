@@ -31,6 +31,14 @@ for tool in prometheus:promtool prometheus-alertmanager:prometheus-alertmanager 
 	command -v "${tool#*:}" >/dev/null || unpack "${tool%:*}" "${tool#*:}" ||
 		warn "Debian's package ${tool%:*} could not be had"
 done
+# Debian's Alertmanager wants its templates where the package would have put them.
+templates=/usr/share/prometheus/alertmanager
+if [ -d "$cache$templates" ] && [ ! -d "$templates" ]; then
+	as_root mkdir -p "${templates%/*}" && as_root cp -R "$cache$templates" "$templates" || {
+		rm -f "$cache/usr/bin/prometheus-alertmanager"
+		warn "Alertmanager's templates could not be put into $templates"
+	}
+fi
 command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
 	scripts/install.sh chromium || warn "Debian's package chromium could not be installed"
 echo "$cache/usr/bin"

@@ -10,6 +10,7 @@ import (
 	"github.com/seed-140d0f39/gtg/adapters/alert"
 	"github.com/seed-140d0f39/gtg/adapters/alertmanager"
 	"github.com/seed-140d0f39/gtg/adapters/internal/receivertest"
+	"github.com/seed-140d0f39/gtg/internal/servertest"
 	"github.com/seed-140d0f39/gtg/monitor"
 )
 
@@ -34,7 +35,7 @@ func notified(t *testing.T, people *receivertest.Server) (all []string) {
 // is restarted in between: people hear of each once.
 func TestARealAlertmanager(t *testing.T) {
 	people := receivertest.NewServer(t, 200)
-	am := receivertest.NewAlertmanager(t, people.URL)
+	am := servertest.NewAlertmanager(t, people.URL)
 	s, err := alertmanager.New(alertmanager.Config{URLs: []string{am.URL}, Repeat: 50 * time.Millisecond},
 		receivertest.Quick(alert.WithLink("https://dash/r"), alert.WithTimeout(5*time.Second))...)
 	require.NoError(t, err)
@@ -89,7 +90,7 @@ func TestARealAlertmanager(t *testing.T) {
 // The state of a run that goes on in another process keeps its alert the same.
 func TestARealAlertmanagerDoesNotNoticeAResume(t *testing.T) {
 	people := receivertest.NewServer(t, 200)
-	am := receivertest.NewAlertmanager(t, people.URL)
+	am := servertest.NewAlertmanager(t, people.URL)
 	start := func(state []byte) *alert.Sink {
 		s, err := alertmanager.New(alertmanager.Config{URLs: []string{am.URL}, Repeat: 50 * time.Millisecond},
 			receivertest.Quick(alert.WithHandOver(time.Minute), alert.WithState(state))...)

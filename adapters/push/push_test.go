@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/seed-140d0f39/gtg/adapters/internal/receivertest"
 	"github.com/seed-140d0f39/gtg/adapters/push"
+	"github.com/seed-140d0f39/gtg/internal/servertest"
 	"github.com/seed-140d0f39/gtg/monitor"
 )
 
@@ -51,8 +51,8 @@ func get(t *testing.T, address string) (int, string) {
 
 // A real Pushgateway takes it, and keeps one group for each run.
 func TestRealPushgateway(t *testing.T) {
-	path := receivertest.Tool(t, "prometheus-pushgateway", "prometheus-pushgateway", "pushgateway")
-	address := receivertest.FreeAddress(t)
+	path := servertest.Tool(t, "prometheus-pushgateway", "prometheus-pushgateway", "pushgateway")
+	address := servertest.FreeAddress(t)
 	process := exec.Command(path, "--web.listen-address="+address)
 	require.NoError(t, process.Start())
 	defer func() { _ = process.Process.Kill(); _ = process.Wait() }()

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-140d0f39/gtg/adapters/alertmanager"
 	"github.com/seed-140d0f39/gtg/adapters/internal/receivertest"
 	"github.com/seed-140d0f39/gtg/adapters/webhook"
+	"github.com/seed-140d0f39/gtg/internal/servertest"
 	"github.com/seed-140d0f39/gtg/monitor"
 )
 
@@ -93,7 +94,7 @@ func normal(t *testing.T, body []byte) map[string]any {
 // this package sends to it.
 func TestTheMessageIsAlertmanagers(t *testing.T) {
 	theirs, ours := receivertest.NewServer(t, 200), receivertest.NewServer(t, 200)
-	am := receivertest.NewAlertmanager(t, theirs.URL)
+	am := servertest.NewAlertmanager(t, theirs.URL)
 	options := receivertest.Quick(alert.WithLink("https://dash/r"), alert.WithTimeout(5*time.Second))
 	direct, err := at(ours.URL, options...)
 	require.NoError(t, err)

@@ -16,6 +16,15 @@ import (
 
 // BenchmarkOverhead is what gtg's default options cost a step of this example.
 func BenchmarkOverhead(b *testing.B) {
+	overhead.Measure(b, loop(b), hooks.WithLogger(zap.NewNop()))
+}
+
+// BenchmarkWatched is a step of this example with ten live pages connected and with
+// none.
+func BenchmarkWatched(b *testing.B) { overhead.Watched(b, loop(b)) }
+
+// loop is this example's, ready to step.
+func loop(b *testing.B) overhead.Loop {
 	c, err := parse(nil, io.Discard)
 	require.NoError(b, err)
 	folder, err := goSources()
@@ -30,12 +39,12 @@ func BenchmarkOverhead(b *testing.B) {
 	require.NoError(b, err)
 	opt, err := nn.NewSGDConfig(c.momentum, 0, 0, false).Build(vs, 1e-3)
 	require.NoError(b, err)
-	overhead.Measure(b, overhead.Loop{Optimizer: opt, Steps: 25, Step: func() error {
+	return overhead.Loop{Optimizer: opt, Steps: 25, Step: func() error {
 		loss, err := m.loss(text.next(), int64(text.rows), int64(text.length))
 		if err != nil {
 			return err
 		}
 		defer loss.MustDrop()
 		return opt.BackwardStep(loss)
-	}}, hooks.WithLogger(zap.NewNop()))
+	}}
 }

@@ -15,8 +15,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
-	"os/signal"
 	"runtime"
 
 	"github.com/sugarme/gotch"
@@ -27,15 +25,7 @@ import (
 	"github.com/seed-140d0f39/gtg/internal/torch"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "charrnn:", err)
-		os.Exit(1)
-	}
-}
+func main() { console.Main("charrnn", run) }
 
 type config struct {
 	console.Flags
@@ -113,7 +103,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	t := &trainer{model: m, opt: opt, lr: c.lr, text: text, steps: c.steps, out: stderr}
 	var guard *hooks.Guard
 	if c.Attach {
-		options, closeServer, failed := c.Options(stdout, map[string]any{"steps": c.steps, "hidden": c.hidden, "window": c.window, "batch": c.batch, "seed": c.Seed})
+		options, closeServer, failed := c.Options(stdout, map[string]any{"steps": c.steps, "hidden": c.hidden, "window": c.window, "batch": c.batch})
 		if failed != nil {
 			return failed
 		}

@@ -87,7 +87,7 @@ func TestLate(t *testing.T) {
 }
 
 var images = sync.OnceValue(func() (sets [2]digits.Images) {
-	dir, err := digits.Folder(context.Background())
+	dir, err := digits.Folder(context.Background(), "")
 	if err != nil {
 		panic(err)
 	}

@@ -18,8 +18,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
-	"os/signal"
 	"runtime"
 
 	"github.com/sugarme/gotch"
@@ -32,15 +30,7 @@ import (
 	"github.com/seed-140d0f39/gtg/monitor"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "conditioning:", err)
-		os.Exit(1)
-	}
-}
+func main() { console.Main("conditioning", run) }
 
 type config struct {
 	console.Flags
@@ -79,10 +69,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if c.data == "" {
-		if c.data, err = digits.Folder(ctx); err != nil {
-			return err
-		}
+	if c.data, err = digits.Folder(ctx, c.data); err != nil {
+		return err
 	}
 	training, test, err := digits.Load(c.data)
 	if err != nil {
@@ -137,7 +125,7 @@ func train(ctx context.Context, c *config, training, test digits.Images, stdout,
 	o = &outcome{inputs: c.inputs, lr: c.lr}
 	if c.Attach {
 		options, closeServer, err := c.Options(stdout, map[string]any{
-			"inputs": c.inputs, "lr": c.lr, "steps": c.steps, "batch": c.batch, "hidden": c.hidden, "seed": c.Seed})
+			"inputs": c.inputs, "lr": c.lr, "steps": c.steps, "batch": c.batch, "hidden": c.hidden})
 		if err != nil {
 			return nil, err
 		}

@@ -17,8 +17,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
-	"os/signal"
 	"runtime"
 
 	"github.com/sugarme/gotch"
@@ -29,15 +27,7 @@ import (
 	"github.com/seed-140d0f39/gtg/internal/torch"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "edge:", err)
-		os.Exit(1)
-	}
-}
+func main() { console.Main("edge", run) }
 
 type config struct {
 	console.Flags
@@ -114,7 +104,7 @@ func train(ctx context.Context, c *config, stdout, stderr io.Writer) (o *outcome
 		return o, err
 	}
 	options, closeServer, err := c.Options(stdout, map[string]any{
-		"lr": c.lr, "steps": c.steps, "hidden": c.hidden, "points": c.points, "seed": c.Seed})
+		"lr": c.lr, "steps": c.steps, "hidden": c.hidden, "points": c.points})
 	if err != nil {
 		return nil, err
 	}

@@ -7,12 +7,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
-	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"runtime"
 
 	"github.com/seed-140d0f39/gtg/examples/internal/console"
@@ -20,15 +16,7 @@ import (
 	"github.com/seed-140d0f39/gtg/internal/torch"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "handwritten:", err)
-		os.Exit(1)
-	}
-}
+func main() { console.Main("handwritten", run) }
 
 type config struct {
 	data    string
@@ -65,10 +53,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := torch.SetThreads(c.threads); err != nil {
 		return err
 	}
-	if c.data == "" {
-		if c.data, err = digits.Folder(ctx); err != nil {
-			return err
-		}
+	if c.data, err = digits.Folder(ctx, c.data); err != nil {
+		return err
 	}
 	training, test, err := digits.Load(c.data)
 	if err != nil {

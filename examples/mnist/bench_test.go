@@ -16,7 +16,7 @@ import (
 
 // BenchmarkOverhead is what gtg's default options cost a step of this example.
 func BenchmarkOverhead(b *testing.B) {
-	folder, err := digits.Folder(b.Context())
+	folder, err := digits.Folder(b.Context(), "")
 	require.NoError(b, err)
 	training, test, err := digits.Load(folder)
 	require.NoError(b, err)

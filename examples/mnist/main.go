@@ -16,8 +16,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
-	"os/signal"
 	"runtime"
 
 	"github.com/sugarme/gotch"
@@ -29,15 +27,7 @@ import (
 	"github.com/seed-140d0f39/gtg/internal/torch"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "mnist:", err)
-		os.Exit(1)
-	}
-}
+func main() { console.Main("mnist", run) }
 
 type config struct {
 	console.Flags
@@ -76,10 +66,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if err := errors.Join(torch.Seed(c.Seed), torch.SetThreads(c.Threads)); err != nil {
 		return err
 	}
-	if c.data == "" {
-		if c.data, err = digits.Folder(ctx); err != nil {
-			return err
-		}
+	if c.data, err = digits.Folder(ctx, c.data); err != nil {
+		return err
 	}
 	training, test, err := digits.Load(c.data)
 	if err != nil {
@@ -99,7 +87,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if !c.Attach {
 		return t.train(ctx)
 	}
-	options, closeServer, err := c.Options(stdout, map[string]any{"epochs": c.epochs, "batch": c.batch, "seed": c.Seed})
+	options, closeServer, err := c.Options(stdout, map[string]any{"epochs": c.epochs, "batch": c.batch})
 	if err != nil {
 		return err
 	}

@@ -17,8 +17,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"runtime"
 
 	"github.com/sugarme/gotch"
@@ -29,15 +27,7 @@ import (
 	"github.com/seed-140d0f39/gtg/internal/torch"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "temporalorder:", err)
-		os.Exit(1)
-	}
-}
+func main() { console.Main("temporalorder", run) }
 
 type config struct {
 	console.Flags

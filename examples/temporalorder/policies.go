@@ -51,6 +51,6 @@ func (c *config) options(out io.Writer, policy clip.Policy) ([]hooks.Option, fun
 	shared := c.Flags
 	shared.Clip = "none"
 	options, closeServer, err := shared.Options(out, map[string]any{
-		"lr": c.lr, "clip": c.Clip, "seed": c.Seed, "length": c.length, "updates": c.updates, "batch": batchSize, "hidden": hidden})
+		"lr": c.lr, "clip": c.Clip, "length": c.length, "updates": c.updates, "batch": batchSize, "hidden": hidden})
 	return append(options, hooks.WithClip(policy)), closeServer, err
 }

@@ -153,9 +153,9 @@ func (s *Summary) duration() string {
 	case d > time.Minute:
 		return d.Round(time.Second).String()
 	case d > time.Second:
-		return d.Round(10 * time.Millisecond).String()
+		return fmt.Sprintf("%.3g s", d.Seconds())
 	}
-	return d.Round(time.Millisecond).String()
+	return fmt.Sprintf("%d ms", d.Milliseconds())
 }
 
 func (s *Summary) ended() string {

@@ -20,9 +20,12 @@ const (
 	version = "v0.0.0-20150320212226-2fbe10d0fa63"
 )
 
-// Folder finds the folder of the images in Go's module cache, where the go
-// command has put it, or puts it now.
-func Folder(ctx context.Context) (string, error) {
+// Folder returns the folder of the images: the one that is named, or else that of
+// [Module] in Go's module cache, where the go command has put it, or puts it now.
+func Folder(ctx context.Context, named string) (string, error) {
+	if named != "" {
+		return named, nil
+	}
 	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", Module+"@"+version)
 	var complaint bytes.Buffer
 	command.Stderr = &complaint

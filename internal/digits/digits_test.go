@@ -69,7 +69,7 @@ func TestModule(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads 70000 images")
 	}
-	dir, err := Folder(t.Context())
+	dir, err := Folder(t.Context(), "")
 	require.NoError(t, err)
 	training, test, err := Load(dir)
 	require.NoError(t, err)

@@ -115,22 +115,22 @@ func (f *Figure) Write(w io.Writer, format string, size Size) (err error) {
 		c.SetColor(paper)
 		c.Fill(vg.Rectangle{Max: vg.Point{X: size.Width, Y: size.Height}}.Path())
 	}
-	f.draw(c, size)
-	if format == "svg" {
+	switch format {
+	case "svg":
+		f.draw(c, size)
 		var b bytes.Buffer
 		if _, err := c.WriteTo(&b); err != nil {
 			return err
 		}
-		_, err = w.Write(stretch(b.Bytes()))
+		_, err = w.Write(fallback(mend(b.Bytes())))
 		return err
+	case "pdf":
+		f.draw(outlined{c}, size)
+	default:
+		f.draw(c, size)
 	}
 	_, err = c.WriteTo(w)
 	return err
-}
-
-// stretch lets pictures fill the room that they are given.
-func stretch(svg []byte) []byte {
-	return bytes.ReplaceAll(svg, []byte("<image "), []byte(`<image preserveAspectRatio="none" `))
 }
 
 var (
@@ -157,7 +157,7 @@ func (f *Figure) Inline(size Size) (svg []byte, err error) {
 	if _, err := c.WriteTo(&b); err != nil {
 		return nil, err
 	}
-	svg = variables(stretch(b.Bytes()))
+	svg = variables(mend(b.Bytes()))
 	svg = coords.ReplaceAll(svg, []byte("$1$2")) // a tenth of a pixel is enough
 	svg = fontStyle.ReplaceAll(svg, []byte("font-size"))
 	start := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 %g %g" role="img" aria-label="%s">`,

@@ -2,15 +2,20 @@ package figures
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/xml"
+	"fmt"
 	"image/png"
 	"io"
 	"math"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/vg"
 
 	"github.com/seed-140d0f39/gtg/internal/digest"
 	"github.com/seed-140d0f39/gtg/internal/digest/digesttest"
@@ -96,7 +101,7 @@ func TestFiguresOfOneRun(t *testing.T) {
 }
 
 func TestFiguresOfSeveralRuns(t *testing.T) {
-	d := runs(t, digesttest.Recipe{Name: "a", Steps: 500, Params: 4}, digesttest.Recipe{Name: "a", Steps: 12_000, Params: 6, Seed: 2},
+	d := runs(t, digesttest.Recipe{Name: "a", Steps: 500, Params: 4, Spike: 200}, digesttest.Recipe{Name: "a", Steps: 12_000, Params: 6, Seed: 2},
 		digesttest.Recipe{Name: "b", Steps: 10, Plain: true})
 	require.Equal(t, "1: a", Label(d, 0))
 	require.Equal(t, "b", Label(d, 2))
@@ -110,6 +115,91 @@ func TestFiguresOfSeveralRuns(t *testing.T) {
 		names[f.Name]++
 	}
 	require.Equal(t, 3, names["gradients"])
+}
+
+// A healthy run has no figure of clipping that did nothing.
+func TestNoFigureOfClippingThatNeverWas(t *testing.T) {
+	f, err := Of("clip", runs(t, digesttest.Recipe{Steps: 500, Params: 2}))
+	require.NoError(t, err)
+	require.Equal(t, "no step was clipped", f[0].Missing)
+	f, err = Of("clip", runs(t, digesttest.Recipe{Steps: 500, Params: 2, Spike: 100}))
+	require.NoError(t, err)
+	require.Empty(t, f[0].Missing)
+}
+
+// Texts have the width that was reckoned with, whatever font the reader has.
+func TestTextsHaveTheirWidth(t *testing.T) {
+	svg := []byte("<text x=\"4\" y=\"-3\"\n\tstyle=\"font-size:11px;fill:#24292F\">a &amp; b</text>")
+	want := style(ink, 11).Width("a & b").Points()
+	require.Contains(t, string(mend(svg)), fmt.Sprintf(`<text textLength="%.1f" lengthAdjust="spacingAndGlyphs" x="4"`, want))
+	require.Contains(t, string(mend(svg)), "#24292F\">a &amp; b</text>")
+	f, err := Of("norm", runs(t, digesttest.Recipe{Steps: 50}))
+	require.NoError(t, err)
+	inline, err := f[0].Inline(Wide)
+	require.NoError(t, err)
+	require.Equal(t, bytes.Count(inline, []byte("<text ")), bytes.Count(inline, []byte("textLength=")))
+}
+
+// A PDF has no text that its encoding does not know: what is not ASCII is drawn.
+func TestPDFKnowsItsLetters(t *testing.T) {
+	d := runs(t, digesttest.Recipe{Steps: 100, Params: 2})
+	for _, name := range []string{"rho", "curvature", "updates"} {
+		f, err := Of(name, d)
+		require.NoError(t, err)
+		var b bytes.Buffer
+		require.NoError(t, f[0].Write(&b, "pdf", Wide))
+		texts := 0
+		for _, part := range bytes.Split(b.Bytes(), []byte("stream\n"))[1:] {
+			z, err := zlib.NewReader(bytes.NewReader(part))
+			if err != nil {
+				continue
+			}
+			content, _ := io.ReadAll(z) // what follows the stream is no part of it
+			for _, text := range regexp.MustCompile(`\((.*)\) ?Tj`).FindAllSubmatch(content, -1) {
+				texts++
+				for _, char := range text[1] {
+					require.Less(t, char, byte(0x80), "%q", text[1])
+				}
+			}
+		}
+		require.Greater(t, texts, 5, name)
+	}
+}
+
+// An outlined text is as wide and as high as the text.
+func TestOutline(t *testing.T) {
+	s := style(ink, 100)
+	face := font.DefaultCache.Lookup(s.Font, s.Font.Size)
+	path := outline(face, vg.Point{X: 10, Y: 20}, "ρ H ρ")
+	low, high := vg.Point{X: 1e9, Y: 1e9}, vg.Point{}
+	for _, part := range path {
+		if part.Type != vg.CloseComp {
+			low.X, low.Y = min(low.X, part.Pos.X), min(low.Y, part.Pos.Y)
+			high.X, high.Y = max(high.X, part.Pos.X), max(high.Y, part.Pos.Y)
+		}
+	}
+	require.InDelta(t, 10, low.X.Points(), 10)
+	require.InDelta(t, 10+s.Width("ρ H ρ").Points(), high.X.Points(), 10)
+	require.InDelta(t, 20+100*0.69, high.Y.Points(), 5, "the height of H")
+	require.Less(t, low.Y.Points(), 10.0, "ρ goes below the line")
+}
+
+// What stands out is far from what is around it, not from the whole run.
+func TestOutliers(t *testing.T) {
+	var falling ranged
+	for i := range 4000 {
+		falling = append(falling, point{float64(i), math.Exp(-float64(i)/500 + 0.3*math.Sin(float64(i*i)))})
+	}
+	require.Empty(t, outliers(falling), "a loss that falls by e⁸")
+	falling[3000].y *= 20
+	require.Equal(t, ranged{falling[3000]}, outliers(falling))
+	var wild ranged
+	for i := range 1000 {
+		wild = append(wild, point{float64(i), math.Exp(2 * math.Sin(float64(i*i)))})
+	}
+	require.Empty(t, outliers(wild), "what varies by orders of magnitude")
+	require.Empty(t, outliers(nil))
+	require.Empty(t, outliers(ranged{{1, 1}}))
 }
 
 func TestOf(t *testing.T) {

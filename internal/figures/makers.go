@@ -413,6 +413,10 @@ func clipFigure(runs []*digest.Digest) *Figure {
 		f.Missing = "no clipping was recorded"
 		return f
 	}
+	if !slices.ContainsFunc(runs, func(d *digest.Digest) bool { return d.Clipped > 0 }) {
+		f.Missing = "no step was clipped"
+		return f
+	}
 	f.Caption = "The gradient norm before and after clipping, the factor between them (the smallest of each stretch and their mean), and the share of steps that were clipped."
 	f.panels = func(size Size) (panels []*panel) {
 		if any(runs, func(d *digest.Digest) *digest.Series { return &d.NormAfter }) {

@@ -143,6 +143,10 @@ func drawPanels(c draw.Canvas, panels []*panel) {
 	for i, f := range panels {
 		if i+1 < len(panels) {
 			f.X.Tick.Marker = unlabelled(f.X.Tick.Marker)
+		} else {
+			f.X.Label.Text, f.X.Label.Position = "step", draw.PosRight
+			f.X.Label.TextStyle = style(muted, fontSize)
+			f.X.Label.TextStyle.XAlign, f.X.Label.TextStyle.YAlign = draw.XCenter, draw.YBottom
 		}
 		t := c
 		t.Max.Y = top

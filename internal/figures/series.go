@@ -106,8 +106,7 @@ func (f *panel) scatter(s *digest.Series, size Size, h hue, label string, positi
 		}
 		f.Add(dots{v, h, 0.6, dotSize(s)})
 		if positive {
-			all := s.All()
-			f.Add(dots{outliers(v, all.Geometric()), h, 1, 3.6})
+			f.Add(dots{outliers(v), h, 1, 3.6})
 		}
 		f.key(label, h, dotKey)
 		return
@@ -162,10 +161,24 @@ func any(runs []*digest.Digest, of func(*digest.Digest) *digest.Series) bool {
 	return false
 }
 
-// outliers are the points far above the usual, which deserve larger dots.
-func outliers(r ranged, usual float64) (far ranged) {
-	for _, p := range r {
-		if p.y > 8*usual {
+// outliers are the positive points far above those around them, which deserve larger
+// dots: by more than 8 times, and by more than 4 standard deviations of the logarithm.
+func outliers(r ranged) (far ranged) {
+	sum, squares := make([]float64, len(r)+1), make([]float64, len(r)+1)
+	for i, p := range r {
+		l := math.Log(p.y)
+		sum[i+1], squares[i+1] = sum[i]+l, squares[i]+l*l
+	}
+	half := max(len(r)/100, 32)
+	for i, p := range r {
+		from, to := max(i-half, 0), min(i+half+1, len(r))
+		n, l := float64(to-from-1), math.Log(p.y)
+		if n < 1 {
+			continue
+		}
+		mean := (sum[to] - sum[from] - l) / n // of the others
+		variance := (squares[to]-squares[from]-l*l)/n - mean*mean
+		if l-mean > math.Max(math.Log(8), 4*math.Sqrt(math.Max(variance, 0))) {
 			far = append(far, p)
 		}
 	}
@@ -181,6 +194,8 @@ func dotSize(s *digest.Series) vg.Length {
 		return 1.3
 	case n > 400:
 		return 2
+	case n > 60:
+		return 2.8
 	}
-	return 2.8
+	return 4.5 // more than a line is wide
 }

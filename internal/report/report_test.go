@@ -96,7 +96,7 @@ func TestReportOfOneRun(t *testing.T) {
 }
 
 func TestReportOfSeveralRuns(t *testing.T) {
-	d := runs(t, digesttest.Recipe{Name: "with", Steps: 3000, Params: 4}, digesttest.Recipe{Name: "without", Steps: 500, Params: 4, Seed: 2, Plain: true, Unjudged: true})
+	d := runs(t, digesttest.Recipe{Name: "with", Steps: 3000, Params: 4, Spike: 1500}, digesttest.Recipe{Name: "without", Steps: 500, Params: 4, Seed: 2, Plain: true, Unjudged: true})
 	text, elements := selfContained(t, written(t, d, report.Options{}))
 	require.Contains(t, text, "2 runs compared")
 	require.Contains(t, text, "side by side")

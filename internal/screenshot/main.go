@@ -1,8 +1,8 @@
 // Command screenshot takes the README's pictures of the live page and of the report,
 // with a headless Chromium:
 //
-//	go run ./internal/screenshot -o docs                  # of a synthetic run
-//	go run ./internal/screenshot -o docs -log run.jsonl   # of a run of yours
+//	go run ./internal/screenshot -o docs -log run.gtg.jsonl   # of a run
+//	go run ./internal/screenshot -o docs                      # of a synthetic one
 //
 // With -all it takes them for light and dark, wide and narrow screens, to be looked
 // at.
@@ -62,7 +62,7 @@ func take(ctx context.Context, out, path string, all bool) error {
 		return err
 	}
 	defer live.Close(context.WithoutCancel(ctx), nil)
-	written, err := write(ctx, log)
+	written, err := write(ctx, log, filepath.Base(path))
 	if err != nil {
 		return err
 	}
@@ -90,6 +90,9 @@ func take(ctx context.Context, out, path string, all bool) error {
 		for _, s := range p.shots {
 			picture, err := shoot(b, p.url, p.ready, s)
 			if err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			if picture, err = small(picture); err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
 			}
 			to := filepath.Join(out, s.name+".png")
@@ -140,8 +143,8 @@ func serve(log []byte) (*dashboard.Server, error) {
 }
 
 // write writes the log's report to a temporary file.
-func write(ctx context.Context, log []byte) (path string, err error) {
-	l, err := digest.Read(ctx, bytes.NewReader(log), "run.gtg.jsonl")
+func write(ctx context.Context, log []byte, name string) (path string, err error) {
+	l, err := digest.Read(ctx, bytes.NewReader(log), name)
 	if err != nil {
 		return "", err
 	}

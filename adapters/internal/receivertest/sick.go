@@ -1,5 +1,5 @@
 // Package receivertest has what the tests of the adapters that notify share: a
-// server that can be sick, and a real Alertmanager.
+// server that can be sick, and what is asked of every one of them.
 package receivertest
 
 import (

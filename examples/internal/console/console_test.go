@@ -1,15 +1,21 @@
 package console
 
 import (
+	"errors"
 	"flag"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/sugarme/gotch"
+	"github.com/sugarme/gotch/nn"
 
 	"github.com/seed-140d0f39/gtg/clip"
+	"github.com/seed-140d0f39/gtg/hooks"
 	"github.com/seed-140d0f39/gtg/monitor"
 )
 
@@ -40,6 +46,24 @@ func TestFlags(t *testing.T) {
 	require.ErrorIs(t, Parse(set, []string{"-help"}), flag.ErrHelp)
 	require.NoError(t, Parse(set, []string{"-threads=0"}))
 	require.ErrorContains(t, Positive(set, "seed", "threads"), "-threads 0")
+}
+
+// The run log knows the flags, and the program's own settings before them.
+func TestOptionsTellTheRunLog(t *testing.T) {
+	vs := nn.NewVarStore(gotch.CPU)
+	w := vs.Root().MustOnes("w", []int64{2})
+	opt, err := nn.DefaultSGDConfig().Build(vs, 0.1)
+	require.NoError(t, err)
+	f := Flags{Clip: "norm=2", Output: filepath.Join(t.TempDir(), "run.jsonl"), Seed: 7}
+	options, stop, err := f.Options(io.Discard, map[string]any{"batch": 3, "seed": "mine"})
+	require.NoError(t, err)
+	guard, err := hooks.Attach(opt, options...)
+	require.NoError(t, err)
+	require.NoError(t, opt.BackwardStep(w.MustSum(gotch.Float, false)))
+	require.NoError(t, errors.Join(guard.Close(), stop()))
+	log, err := os.ReadFile(f.Output)
+	require.NoError(t, err)
+	require.Contains(t, string(log), `"config":{"batch":3,"clip":"norm=2","seed":"mine"}`)
 }
 
 func TestSink(t *testing.T) {

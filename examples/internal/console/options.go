@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,16 +16,18 @@ import (
 )
 
 // Options are the options of [hooks.Attach] that the flags ask for, with the
-// program's own settings for the run log. Where the log and the metrics are is
+// program's own settings for the run log beside those of the flags. Where the log and the metrics are is
 // written to out. The function that is returned stops serving the metrics.
 func (f *Flags) Options(out io.Writer, config map[string]any) ([]hooks.Option, func() error, error) {
 	policy, err := Policy(f.Clip)
 	if err != nil {
 		return nil, nil, err
 	}
+	settings := map[string]any{"clip": f.Clip, "seed": f.Seed}
+	maps.Copy(settings, config)
 	options := []hooks.Option{
 		hooks.WithClip(policy),
-		hooks.WithConfig(config),
+		hooks.WithConfig(settings),
 		hooks.WithGCFence(),
 		hooks.WithLogger(zap.NewNop()), // the progress bar shows the events
 	}
