@@ -175,6 +175,22 @@ func TestRollbackGoesOnBitForBit(t *testing.T) {
 	require.Zero(t, torch.Alive())
 }
 
+// A run that never derails is left alone.
+func TestRollbackLeavesAHealthyRunAlone(t *testing.T) {
+	for _, model := range names(models) {
+		train := func(guarded bool) map[string][]uint64 {
+			x := newTrial(t, model, nn.DefaultAdamConfig())
+			if guarded {
+				g := attach(t, x.opt, hooks.WithRollback(4), hooks.WithUpdateRatios(3))
+				defer func() { require.NoError(t, g.Close()) }()
+			}
+			x.batches(1, 40)
+			return snapshot(x.vs)
+		}
+		require.Equal(t, train(false), train(true), model)
+	}
+}
+
 // The policy's memory goes back too.
 func TestRollbackTakesThePolicyBack(t *testing.T) {
 	for _, policy := range names(policies) {

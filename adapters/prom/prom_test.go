@@ -37,7 +37,7 @@ func everything(step int64) *monitor.Step {
 	return &monitor.Step{Step: step, T: known(float64(step) / 4), Loss: known(2), LR: known(0.5), GradNorm: known(3),
 		ParamGradNorms: []monitor.Number{known(1), known(2), {}}, NonFinite: known(0),
 		Clip:   monitor.Clip{Policy: "norm", Clipped: true, Factor: known(0.5), Threshold: known(1.5)},
-		Action: monitor.ActionStep,
+		Action: monitor.ActionStep, ParamNorms: []monitor.Number{known(3), {}, known(4)}, UpdateNorms: []monitor.Number{known(0.03), {}, known(0.04)},
 		Curvature: &monitor.Curvature{GTHG: known(-4), Rayleigh: known(-0.25), Rho: known(-0.125), RhoLimit: known(3.8),
 			LambdaMax: known(5), LambdaMin: known(-1), Seconds: known(0.125)}, GTGSeconds: known(0.001)}
 }
@@ -84,6 +84,7 @@ func TestAStep(t *testing.T) {
 		`gtg_lambda_max{}`:                         "5",
 		`gtg_lambda_min{}`:                         "-1",
 		`gtg_curvature_time_ratio{}`:               "0.3333333333333333", // two measurements of 1/8 s in the 3/4 s since the first step
+		`gtg_update_ratio{}`:                       "0.01",
 		`gtg_gradient_clip_ratio{}`:                "0.5",
 		`gtg_gradient_clip_threshold{}`:            "1.5",
 		`gtg_gradient_clips_total{}`:               "3",
@@ -140,7 +141,7 @@ func TestGaugesKeepTheLastFiniteValue(t *testing.T) {
 		step.Loss, step.LR, step.GradNorm, step.T, step.GTGSeconds, step.NonFinite = b, b, b, b, b, known(7)
 		step.Clip = monitor.Clip{Policy: "norm", Factor: b, Threshold: b}
 		step.Curvature = &monitor.Curvature{GTHG: b, Rayleigh: b, Rho: b, RhoLimit: b, LambdaMax: b, LambdaMin: b, Seconds: b}
-		step.ParamGradNorms = []monitor.Number{b, b, b}
+		step.ParamGradNorms, step.UpdateNorms = []monitor.Number{b, b, b}, []monitor.Number{b, b, b}
 		step.Action = monitor.ActionSkip
 		require.NoError(t, s.Step(step))
 		after := series(t, reg)
