@@ -56,6 +56,7 @@ type Guard struct {
 	successive successive
 	curvature  *curvature // nil when it is not measured
 	updates    updates
+	rollback   *rollback // nil without
 	// Guard.stepped, made once.
 	whenStepped func()
 	skipped     int           // steps in a row
@@ -114,6 +115,9 @@ func attach(opt *nn.Optimizer, opts []Option) (g *Guard, err error) {
 		return nil, err
 	}
 	g.updates.every, g.whenStepped = o.updateRatios, g.stepped
+	if g.rollback, err = newRollback(o.rollback, hyper.Kind); err != nil {
+		return nil, err
+	}
 	g.run = describe(hyper, g.started)
 	g.run.Name, g.run.Config = o.name, o.config
 	if o.lockThread {
@@ -255,10 +259,20 @@ func (g *Guard) Reattach(opt *nn.Optimizer) error {
 		return nil
 	}
 	g.flush()
+	if g.rollback != nil {
+		hyper, err := optimizer.Describe()
+		if err == nil {
+			err = canRollback(hyper.Kind)
+		}
+		if err != nil {
+			return fmt.Errorf("gtg: %w", err)
+		}
+	}
 	attachment, err := optimizer.Attach(!g.options.lockThread, g.onStep)
 	if err != nil {
 		return fmt.Errorf("gtg: %w", err)
 	}
+	g.rollback.free()
 	g.attachment.Detach()
 	g.optimizer, g.attachment, g.grads = optimizer, attachment, optimizer.Grads()
 	g.successive.forget()
@@ -357,6 +371,7 @@ func (g *Guard) detach() *monitor.End {
 // off ends the watching.
 func (g *Guard) off() {
 	g.attachment.Detach()
+	g.rollback.free()
 	if g.curvature != nil {
 		g.curvature.off = true
 		g.curvature.close()

@@ -129,6 +129,76 @@ func ExampleGuard_Verdict() {
 	// 8.2.5
 }
 
+// Three broken batches in a row: the run goes back to what it was and the loop, which
+// asks, goes on more carefully.
+func ExampleWithRollback() {
+	opt, loss := line()
+	guard, err := hooks.Attach(opt,
+		hooks.WithLogger(zap.NewNop()),
+		hooks.WithMaxSkips(3, hooks.StopRun),
+		hooks.WithRollback(20, hooks.RollbackOn(monitor.NonFinite, monitor.Diverging), hooks.RollbackLimit(2)),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer guard.Close()
+	rollbacks := 0
+	for step := 1; step <= 200; step++ {
+		l := loss()
+		if step >= 50 && step < 53 {
+			l = l.MustMulScalar(ts.FloatScalar(math.NaN()), true)
+		}
+		if err := opt.BackwardStep(l); err != nil {
+			log.Fatal(err)
+		}
+		if n := guard.Rollbacks(); n > rollbacks {
+			rollbacks = n
+			opt.SetLR(0.05)
+			fmt.Println("rolled back at step", step)
+		}
+	}
+	fmt.Printf("loss below 0.001: %v\n", loss().Float64Values()[0] < 1e-3)
+	fmt.Println("stop advised:", guard.Err())
+	// Output:
+	// rolled back at step 52
+	// loss below 0.001: true
+	// stop advised: <nil>
+}
+
+// ratio is a sink that keeps how large the last measured update was.
+type ratio struct {
+	lastStep
+	weight float64
+}
+
+func (r *ratio) Step(s *monitor.Step) error {
+	if s.UpdateNorms != nil {
+		r.step = s.Step
+		for i, update := range s.UpdateNorms {
+			r.weight = max(r.weight, update.Or(0)/s.ParamNorms[i].Or(math.Inf(1)))
+		}
+	}
+	return nil
+}
+
+func ExampleWithUpdateRatios() {
+	opt, loss := line()
+	r := &ratio{}
+	guard, err := hooks.Attach(opt, hooks.WithUpdateRatios(50), hooks.WithSink("ratio", r))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for range 120 {
+		if err := opt.BackwardStep(loss()); err != nil {
+			log.Fatal(err)
+		}
+	}
+	guard.Close()
+	fmt.Printf("measured last at step %d; an update above 1e-3 of its weights: %v\n", r.step, r.weight > 1e-3)
+	// Output:
+	// measured last at step 100; an update above 1e-3 of its weights: true
+}
+
 // A resumed run goes on where the other ended.
 func ExampleWithState() {
 	opt, loss := line()

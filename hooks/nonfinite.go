@@ -78,6 +78,9 @@ func (g *Guard) nonfinite(stats []torch.Stat, gradient *clip.Gradient) monitor.A
 	if g.options.nonFinite == FailStep {
 		limit = 1
 	}
+	if g.skipped >= limit && g.rollback.mends() {
+		return monitor.ActionSkip
+	}
 	if g.skipped >= limit && g.Err() == nil {
 		g.advise(g.skipError())
 	}

@@ -44,6 +44,7 @@ type options struct {
 	curvature    *curvatureOptions
 	sameData     bool
 	recurrent    []string
+	rollback     *rollbackOptions
 	deadline     time.Duration
 	state        []byte
 

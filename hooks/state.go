@@ -7,13 +7,15 @@ import (
 
 // guardState is what [Guard.State] returns, as JSON.
 type guardState struct {
-	Version int             `json:"version"`
-	Step    int64           `json:"step"`
-	Skipped int             `json:"skipped,omitempty"`
-	Params  []string        `json:"params"`
-	Policy  string          `json:"policy"`
-	Clip    json.RawMessage `json:"clip,omitempty"`
-	Monitor json.RawMessage `json:"monitor,omitempty"`
+	Version int   `json:"version"`
+	Step    int64 `json:"step"`
+	Skipped int   `json:"skipped,omitempty"`
+	// Rollbacks so far.
+	Rollbacks int             `json:"rollbacks,omitempty"`
+	Params    []string        `json:"params"`
+	Policy    string          `json:"policy"`
+	Clip      json.RawMessage `json:"clip,omitempty"`
+	Monitor   json.RawMessage `json:"monitor,omitempty"`
 }
 
 const stateVersion = 1
@@ -28,6 +30,9 @@ func (g *Guard) State() ([]byte, error) {
 	defer g.mu.Unlock()
 	g.flush()
 	s := guardState{Version: stateVersion, Step: g.step.Step, Skipped: g.skipped, Policy: g.options.policy.Name()}
+	if g.rollback != nil {
+		s.Rollbacks = g.rollback.count
+	}
 	for _, p := range g.run.Params {
 		s.Params = append(s.Params, p.Name)
 	}
@@ -54,8 +59,8 @@ func (g *Guard) checkState(data []byte) error {
 	if s.Version != stateVersion {
 		return fmt.Errorf("WithState: version %d of the state is not known, this gtg reads version %d", s.Version, stateVersion)
 	}
-	if s.Step < 0 || s.Skipped < 0 {
-		return fmt.Errorf("WithState: the state says step %d after %d skips, neither can be below 0", s.Step, s.Skipped)
+	if s.Step < 0 || s.Skipped < 0 || s.Rollbacks < 0 {
+		return fmt.Errorf("WithState: the state says step %d after %d skips and %d rollbacks, none can be below 0", s.Step, s.Skipped, s.Rollbacks)
 	}
 	if name := g.options.policy.Name(); s.Policy != name {
 		g.complain("the clipping policy starts anew", fmt.Errorf("the state is of policy %q, this run's is %q", s.Policy, name))
@@ -66,6 +71,9 @@ func (g *Guard) checkState(data []byte) error {
 	}
 	g.step.Step = s.Step
 	g.skipped = s.Skipped
+	if g.rollback != nil {
+		g.rollback.count = min(s.Rollbacks, g.rollback.limit)
+	}
 	return nil
 }
 

@@ -52,10 +52,16 @@ func (g *Guard) onStep(r *torch.Report) (run bool) {
 		g.successive.forget()
 	}
 	s.Successive = g.successive.see(r.Sketch, gradient.Norm)
-	s.Action = monitor.ActionStep
-	if gradient.NonFinite == 0 {
+	if g.rollback != nil {
+		g.rollback.keep(g, &gradient)
+	}
+	switch {
+	case g.rollback != nil && g.rollback.over:
+		s.Action = monitor.ActionStop
+	case gradient.NonFinite == 0:
+		s.Action = monitor.ActionStep
 		g.skipped = 0
-	} else {
+	default:
 		s.Action = g.nonfinite(r.Stats, &gradient)
 	}
 	if c := g.curvature; c != nil {
@@ -67,19 +73,19 @@ func (g *Guard) onStep(r *torch.Report) (run bool) {
 	if g.curvature != nil {
 		g.curvature.finish(g, r.Backwards)
 	}
-	if s.Action == monitor.ActionStep {
+	if s.Action == monitor.ActionStep && !g.rollback.due() {
 		if g.updates.begin(g, r); g.updates.pending {
 			return true // stepped does the rest
 		}
 	}
-	g.deliver(start, measuring)
+	g.deliver(start, measuring, false)
 	return s.Action == monitor.ActionStep
 }
 
 // deliver completes the record, has it judged, and hands it and its events to
 // the sinks. The time that gtg spent on the step is that since start, and what it
-// spent before.
-func (g *Guard) deliver(start time.Time, before time.Duration) {
+// spent before. running says that the optimizer may be at work on the parameters.
+func (g *Guard) deliver(start time.Time, before time.Duration, running bool) {
 	s := &g.step
 	now := time.Now()
 	s.T = monitor.Known(now.Sub(g.started).Seconds())
@@ -87,6 +93,9 @@ func (g *Guard) deliver(start time.Time, before time.Duration) {
 	g.counted = now.Sub(start)
 	s.GTGSeconds = monitor.Known((before + g.counted + g.tail).Seconds())
 	events := g.monitor.Observe(s)
+	if g.rollback != nil {
+		events = g.rollback.judge(g, events, running)
+	}
 	g.hub.Step(s)
 	for i := range events {
 		g.hub.Event(&events[i])
@@ -113,6 +122,7 @@ func (g *Guard) bind() error {
 	if g.monitor == nil {
 		g.begin(all)
 	}
+	g.rollback.free() // of other parameters
 	g.params.bind(g.run.Params, all)
 	if err := g.clipper.bind(clipParams(g.run.Params, &g.params, all)); err != nil {
 		g.complain("gradients are not clipped", err)

@@ -97,7 +97,7 @@ func (g *Guard) stepped() {
 		return // the guard was closed in the meantime
 	}
 	g.updates.measure(g)
-	g.deliver(start, g.updates.spent)
+	g.deliver(start, g.updates.spent, false)
 }
 
 // flush delivers a record that waits for the optimizer still, without the norms:
@@ -112,5 +112,5 @@ func (g *Guard) flush() {
 		}
 	}()
 	g.updates.drop()
-	g.deliver(time.Now(), g.updates.spent)
+	g.deliver(time.Now(), g.updates.spent, true)
 }

@@ -22,6 +22,7 @@
 //	gtg_lambda_max                   curvature.lambda_max    gauge
 //	gtg_lambda_min                   curvature.lambda_min    gauge
 //	gtg_curvature_time_ratio         curvature.seconds, t    gauge, share of this process's time
+//	gtg_update_ratio                 update_norms, …         gauge, change over parameters, ‖Δθ‖/‖θ‖
 //	gtg_gradient_clip_ratio          clip.factor             gauge
 //	gtg_gradient_clip_threshold      clip.threshold          gauge
 //	gtg_gradient_clips_total         clip.factor < 1         counter of steps

@@ -22,7 +22,7 @@ type metrics struct {
 	curvature, rayleigh, clipRatio, clipThreshold     *prometheus.GaugeVec
 	cosine, cosine2, dot                              *prometheus.GaugeVec
 	rho, rhoLimit, lambdaMax, lambdaMin               *prometheus.GaugeVec
-	curvatureTime                                     *prometheus.GaugeVec
+	curvatureTime, updateRatio                        *prometheus.GaugeVec
 	firing, layers                                    *prometheus.GaugeVec
 	normHistogram, duration, overhead                 *prometheus.HistogramVec
 	all                                               []vector
@@ -80,6 +80,7 @@ func newMetrics() *metrics {
 	m.lambdaMax = gauge("lambda_max", "Last finite estimate of the Hessian's largest eigenvalue.")
 	m.lambdaMin = gauge("lambda_min", "Last finite estimate of the Hessian's smallest eigenvalue.")
 	m.curvatureTime = gauge("curvature_time_ratio", "Share of the time since this process's first step that measuring curvature took.")
+	m.updateRatio = gauge("update_ratio", "L2 norm of the last measured change of all parameters in a step over that of the parameters.")
 	m.clipRatio = gauge("gradient_clip_ratio", "L2 norm of all gradients after clipping over that before, in the last step; 1 is untouched.")
 	m.clipThreshold = gauge("gradient_clip_threshold", "Clipping threshold in force.")
 	m.clips = counter("gradient_clips_total", "Steps whose gradients were changed by clipping.")

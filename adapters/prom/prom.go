@@ -83,6 +83,7 @@ const (
 	lambdaMax
 	lambdaMin
 	curvatureTime
+	updateRatio
 	clipRatio
 	clipThreshold
 	gauges
@@ -145,7 +146,7 @@ func (s *Sink) Start(r *monitor.Run) error {
 	s.overhead = m.overhead.WithLabelValues(s.run)
 	m.end.DeleteLabelValues(s.run) // of an earlier run of that name
 	for i, vec := range [gauges]*prometheus.GaugeVec{m.step, m.timestamp, m.loss, m.lr, m.norm, m.clippedNorm, m.squaredNorm,
-		m.cosine, m.cosine2, m.dot, m.curvature, m.rayleigh, m.rho, m.rhoLimit, m.lambdaMax, m.lambdaMin, m.curvatureTime, m.clipRatio, m.clipThreshold} {
+		m.cosine, m.cosine2, m.dot, m.curvature, m.rayleigh, m.rho, m.rhoLimit, m.lambdaMax, m.lambdaMin, m.curvatureTime, m.updateRatio, m.clipRatio, m.clipThreshold} {
 		s.gauges[i] = gauge{vec: vec, labels: []string{s.run}}
 	}
 	s.layers = nil
@@ -202,6 +203,17 @@ func (s *Sink) curvature(c *monitor.Curvature) {
 	s.gauges[lambdaMin].setNumber(c.LambdaMin)
 }
 
+// update brings the ratio of all parameters' change to the parameters up to date.
+func (s *Sink) update(params, updates []monitor.Number) {
+	size, change := 0.0, 0.0
+	for i := range min(len(params), len(updates)) {
+		size, change = math.Hypot(size, params[i].Or(0)), math.Hypot(change, updates[i].Or(0))
+	}
+	if size > 0 {
+		s.gauges[updateRatio].set(change / size)
+	}
+}
+
 // Step brings the series up to date.
 func (s *Sink) Step(st *monitor.Step) error {
 	if s.steps == nil {
@@ -223,6 +235,7 @@ func (s *Sink) Step(st *monitor.Step) error {
 	s.gauges[dot].setNumber(st.Successive.Dot)
 	s.clip(&st.Clip, g, finite)
 	s.curvature(st.Curvature)
+	s.update(st.ParamNorms, st.UpdateNorms)
 	badGradient := st.NonFinite.Or(0) > 0 || infinite(st.GradNorm)
 	badLoss := infinite(st.Loss)
 	if badGradient {

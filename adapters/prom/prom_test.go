@@ -38,6 +38,7 @@ func everything(step int64) *monitor.Step {
 		ParamGradNorms: []monitor.Number{known(1), known(2), {}}, NonFinite: known(0),
 		Clip:   monitor.Clip{Policy: "norm", Clipped: true, Factor: known(0.5), Threshold: known(1.5)},
 		Action: monitor.ActionStep, Successive: monitor.Successive{Cosine: known(-0.75), Cosine2: known(0.5), Dot: known(-7)},
+		ParamNorms: []monitor.Number{known(3), {}, known(4)}, UpdateNorms: []monitor.Number{known(0.03), {}, known(0.04)},
 		Curvature: &monitor.Curvature{GTHG: known(-4), Rayleigh: known(-0.25), Rho: known(-0.125), RhoLimit: known(3.8),
 			LambdaMax: known(5), LambdaMin: known(-1), Seconds: known(0.125)}, GTGSeconds: known(0.001)}
 }
@@ -87,6 +88,7 @@ func TestAStep(t *testing.T) {
 		`gtg_lambda_max{}`:                         "5",
 		`gtg_lambda_min{}`:                         "-1",
 		`gtg_curvature_time_ratio{}`:               "0.3333333333333333", // two measurements of 1/8 s in the 3/4 s since the first step
+		`gtg_update_ratio{}`:                       "0.01",
 		`gtg_gradient_clip_ratio{}`:                "0.5",
 		`gtg_gradient_clip_threshold{}`:            "1.5",
 		`gtg_gradient_clips_total{}`:               "3",
@@ -144,7 +146,7 @@ func TestGaugesKeepTheLastFiniteValue(t *testing.T) {
 		step.Clip = monitor.Clip{Policy: "norm", Factor: b, Threshold: b}
 		step.Curvature = &monitor.Curvature{GTHG: b, Rayleigh: b, Rho: b, RhoLimit: b, LambdaMax: b, LambdaMin: b, Seconds: b}
 		step.Successive = monitor.Successive{Cosine: b, Cosine2: b, Dot: b, Error: b}
-		step.ParamGradNorms = []monitor.Number{b, b, b}
+		step.ParamGradNorms, step.UpdateNorms = []monitor.Number{b, b, b}, []monitor.Number{b, b, b}
 		step.Action = monitor.ActionSkip
 		require.NoError(t, s.Step(step))
 		after := series(t, reg)
