@@ -45,6 +45,7 @@ type options struct {
 	recurrent  []string
 	deadline   time.Duration
 	state      []byte
+	freshStart bool
 
 	errs []error
 }
@@ -303,7 +304,17 @@ func WithCloseDeadline(d time.Duration) Option {
 }
 
 // WithState goes on from what [Guard.State] returned in an earlier process: the
-// steps' count, the clipping policy's and the detectors' memory.
+// steps' count, the clipping policy's and the detectors' memory, and that of the
+// sinks that have one ([monitor.Stateful]), which find theirs by their names. A state
+// of another version or of a model with other parameters is an error, unless
+// [WithFreshStart] says otherwise. A nil state is that of a run that begins.
 func WithState(state []byte) Option {
 	return func(o *options) { o.state = state }
+}
+
+// WithFreshStart has a run start anew, and say so in a warning, where the state
+// of [WithState] does not fit: it cannot be read, or is of another version or of
+// another model.
+func WithFreshStart() Option {
+	return func(o *options) { o.freshStart = true }
 }
