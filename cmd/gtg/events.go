@@ -89,6 +89,9 @@ func (c *eventsCmd) Run(s *streams) error {
 			}
 		}
 	}
+	if lines.Torn() {
+		fmt.Fprintf(s.err, "gtg: %s: the last line is cut off: the program was killed, or is still writing\n", c.Log)
+	}
 	switch {
 	case !any:
 		return unreadable{fmt.Errorf("%s: not a run log: it has no line that can be read", c.Log)}
