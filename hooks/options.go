@@ -170,7 +170,8 @@ func WithRunLog(path string, opts ...runlog.Option) Option {
 
 // WithSink sends steps and events to a sink of the caller's. Its methods are
 // called from a goroutine of their own; a sink that is slow, hangs or panics
-// loses records and never holds up the loop.
+// loses records and never holds up the loop. What a [monitor.Stateful] remembers is
+// part of [Guard.State].
 func WithSink(name string, sink monitor.Sink) Option {
 	return func(o *options) {
 		if name == "" || isNil(sink) {

@@ -171,6 +171,37 @@ func TestStateDoesNotWaitForEver(t *testing.T) {
 	require.Zero(t, d.events)
 }
 
+// A sink may save the state, as one that writes checkpoints when there is news does;
+// one that has a state of its own waits for itself, but not for ever.
+func TestASinkMaySaveTheState(t *testing.T) {
+	vs, loss := regression(t)
+	opt := build(t, nn.DefaultSGDConfig(), vs, 1e-3)
+	var g *hooks.Guard
+	var saved []string
+	ask := func() {
+		state, err := g.State()
+		require.NoError(t, err)
+		saved = append(saved, string(state))
+	}
+	c := &asking{ask: ask}
+	g = attach(t, opt, hooks.WithSink("asking", c), hooks.WithDetectors(pulses))
+	for range 6 {
+		require.NoError(t, opt.BackwardStep(loss()))
+	}
+	require.NoError(t, g.Close())
+	require.Len(t, saved, 1)
+	require.Contains(t, saved[0], `"sink":"asking"`)
+	require.Contains(t, saved[0], `"events":"{\"type\":\"event\",\"step\":5,`, "the event that it is busy with may not be handled")
+}
+
+// asking is a diary that asks at each event.
+type asking struct {
+	diary
+	ask func()
+}
+
+func (a *asking) Event(*monitor.Event) error { a.ask(); return nil }
+
 // logged is what is said through slog in the meantime.
 func logged(t *testing.T) *bytes.Buffer {
 	var out bytes.Buffer
