@@ -120,6 +120,9 @@ func attach(opt *nn.Optimizer, opts []Option) (g *Guard, err error) {
 	}
 	g.run = describe(hyper, g.started)
 	g.run.Name, g.run.Config = o.name, o.config
+	if o.name == "" {
+		g.run.Name = defaultName(runs.Load() + 1)
+	}
 	if o.lockThread {
 		g.thread = torch.LockThread()
 		undo = append(undo, g.thread.Unlock)
@@ -131,18 +134,13 @@ func attach(opt *nn.Optimizer, opts []Option) (g *Guard, err error) {
 	if err := g.fit(); err != nil {
 		return nil, err
 	}
-	if o.state != nil {
-		if err := g.checkState(o.state); err != nil {
-			return nil, err
-		}
+	if err := g.resume(); err != nil {
+		return nil, err
 	}
 	if o.curvature != nil {
 		o.curvature.sameData, o.curvature.recurrent = o.sameData, o.recurrent
 		g.curvature = newCurvature(o.curvature, optimizer, hyper, g.run)
 		g.attachment.OnBackward(g.measureCurvature)
-	}
-	if o.name == "" {
-		g.run.Name = defaultName(runs.Load() + 1)
 	}
 	if err := g.openSinks(); err != nil {
 		return nil, err
@@ -208,6 +206,7 @@ func (g *Guard) openSinks() error {
 	g.hub = delivery.New(sinks, delivery.WithErrorHandler(func(sink string, err error) {
 		slog.Default().Warn("gtg: a sink failed; the run goes on without what it lost", "run", run, "sink", sink, "error", err)
 	}))
+	g.restoreSinks()
 	return nil
 }
 

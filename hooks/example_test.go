@@ -225,6 +225,27 @@ func ExampleWithState() {
 	// step 2
 }
 
+// A state that does not fit, here that of another version, is an error unless the
+// program would rather start anew.
+func ExampleWithFreshStart() {
+	opt, loss := line()
+	old := []byte(`{"version": 99}`)
+	_, err := hooks.Attach(opt, hooks.WithState(old))
+	fmt.Println(err)
+
+	steps := &lastStep{}
+	guard, err := hooks.Attach(opt, hooks.WithState(old), hooks.WithFreshStart(), hooks.WithSink("steps", steps))
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = opt.BackwardStep(loss())
+	guard.Close()
+	fmt.Println("step", steps.step)
+	// Output:
+	// gtg: WithState: version 99 of the state is not known, this gtg reads version 1; to start anew where a state does not fit, add hooks.WithFreshStart()
+	// step 1
+}
+
 // lastStep is a sink of the program's own.
 type lastStep struct{ step int64 }
 

@@ -47,6 +47,7 @@ type options struct {
 	rollback     *rollbackOptions
 	deadline     time.Duration
 	state        []byte
+	freshStart   bool
 
 	errs []error
 }
@@ -172,7 +173,8 @@ func WithRunLog(path string, opts ...runlog.Option) Option {
 
 // WithSink sends steps and events to a sink of the caller's. Its methods are
 // called from a goroutine of their own; a sink that is slow, hangs or panics
-// loses records and never holds up the loop.
+// loses records and never holds up the loop. What a [monitor.Stateful] remembers is
+// part of [Guard.State].
 func WithSink(name string, sink monitor.Sink) Option {
 	return func(o *options) {
 		if name == "" || isNil(sink) {
@@ -324,7 +326,17 @@ func WithCloseDeadline(d time.Duration) Option {
 }
 
 // WithState goes on from what [Guard.State] returned in an earlier process: the
-// steps' count, the clipping policy's and the detectors' memory.
+// steps' count, the clipping policy's and the detectors' memory, and that of the
+// sinks that have one ([monitor.Stateful]), which find theirs by their names. A state
+// of another version or of a model with other parameters is an error, unless
+// [WithFreshStart] says otherwise. A nil state is that of a run that begins.
 func WithState(state []byte) Option {
 	return func(o *options) { o.state = state }
+}
+
+// WithFreshStart has a run start anew, and say so in a warning, where the state
+// of [WithState] does not fit: it cannot be read, or is of another version or of
+// another model.
+func WithFreshStart() Option {
+	return func(o *options) { o.freshStart = true }
 }

@@ -1,9 +1,16 @@
 package hooks
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"time"
+
+	"github.com/seed-140d0f39/gtg/internal/delivery"
 )
+
+// stateDeadline is how long [Guard.State] waits for the sinks.
+const stateDeadline = 2 * time.Second
 
 // guardState is what [Guard.State] returns, as JSON.
 type guardState struct {
@@ -12,10 +19,11 @@ type guardState struct {
 	Skipped int   `json:"skipped,omitempty"`
 	// Rollbacks so far.
 	Rollbacks int             `json:"rollbacks,omitempty"`
-	Params    []string        `json:"params"`
+	Params    model           `json:"params"`
 	Policy    string          `json:"policy"`
 	Clip      json.RawMessage `json:"clip,omitempty"`
 	Monitor   json.RawMessage `json:"monitor,omitempty"`
+	Sinks     []sinkState     `json:"sinks,omitempty"`
 }
 
 const stateVersion = 1
@@ -25,49 +33,101 @@ const stateVersion = 1
 // up again nor repeats an alert, and counts its steps on. The last gradients'
 // sketches are not kept: the first two steps after a resume lack what relates
 // gradients, [monitor.Step.Successive].
+//
+// It includes the memory of the sinks that have one ([monitor.Stateful], such as those
+// that alert), under their names, and waits until they have been handed all that
+// comes before: a moment, and two seconds at most. A sink that is not there by then
+// is saved as it last was, with the events that it may not have handled; none is
+// lost, and after a resume it may be handed some a second time. That is what comes of
+// calling State from within such a sink.
 func (g *Guard) State() ([]byte, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.flush()
-	s := guardState{Version: stateVersion, Step: g.step.Step, Skipped: g.skipped, Policy: g.options.policy.Name()}
-	if g.rollback != nil {
-		s.Rollbacks = g.rollback.count
+	s, sinks, err := g.snapshot()
+	switch {
+	case err != nil:
+		return nil, err
+	case sinks == nil:
+		return g.options.state, nil
 	}
-	for _, p := range g.run.Params {
-		s.Params = append(s.Params, p.Name)
-	}
-	var err error
-	if s.Clip, err = g.options.policy.State(); err != nil {
-		return nil, fmt.Errorf("gtg: state of the clipping policy: %w", err)
-	}
-	if g.monitor != nil {
-		if s.Monitor, err = g.monitor.State(); err != nil {
-			return nil, fmt.Errorf("gtg: state of the detectors: %w", err)
-		}
-	} else if saved := g.savedState(); saved.Version != 0 {
-		return g.options.state, nil // restored, and no step since
+	// Not under the lock: a sink that asks the guard is waited for.
+	ctx, cancel := context.WithTimeout(context.Background(), stateDeadline)
+	defer cancel()
+	if s.Sinks, err = saveSinks(sinks(ctx)); err != nil {
+		return nil, fmt.Errorf("gtg: state of the sinks: %w", err)
 	}
 	return json.Marshal(s)
 }
 
+// snapshot is the state but for the sinks', which it marks. There are none to ask
+// when the state is the one that was restored.
+func (g *Guard) snapshot() (s guardState, sinks func(context.Context) []delivery.Memory, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.flush()
+	s = guardState{Version: stateVersion, Step: g.step.Step, Skipped: g.skipped, Policy: g.options.policy.Name(), Params: modelOf(g.run.Params)}
+	if g.rollback != nil {
+		s.Rollbacks = g.rollback.count
+	}
+	if s.Clip, err = g.options.policy.State(); err != nil {
+		return s, nil, fmt.Errorf("gtg: state of the clipping policy: %w", err)
+	}
+	if g.monitor != nil {
+		if s.Monitor, err = g.monitor.State(); err != nil {
+			return s, nil, fmt.Errorf("gtg: state of the detectors: %w", err)
+		}
+	} else if g.options.state != nil {
+		return s, nil, nil // restored, and no step since
+	}
+	return s, g.hub.Mark(), nil
+}
+
+// resume goes on from the state of the options, or says why it cannot. The caller
+// may have asked for a fresh start then.
+func (g *Guard) resume() error {
+	o := g.options
+	if o.state == nil {
+		return nil
+	}
+	err := g.checkState(o.state)
+	switch {
+	case err == nil:
+		return nil
+	case o.freshStart:
+		o.state = nil
+		g.complain("the run starts anew", err)
+		return nil
+	}
+	return fmt.Errorf("%w; to start anew where a state does not fit, add hooks.WithFreshStart()", err)
+}
+
 // checkState refuses a state that cannot be restored, before anything changes.
 func (g *Guard) checkState(data []byte) error {
+	var v struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return fmt.Errorf("WithState: this is not a guard's state: %w", err)
+	}
+	if v.Version != stateVersion {
+		return fmt.Errorf("WithState: version %d of the state is not known, this gtg reads version %d", v.Version, stateVersion)
+	}
 	var s guardState
 	if err := json.Unmarshal(data, &s); err != nil {
 		return fmt.Errorf("WithState: this is not a guard's state: %w", err)
 	}
-	if s.Version != stateVersion {
-		return fmt.Errorf("WithState: version %d of the state is not known, this gtg reads version %d", s.Version, stateVersion)
-	}
 	if s.Step < 0 || s.Skipped < 0 || s.Rollbacks < 0 {
 		return fmt.Errorf("WithState: the state says step %d after %d skips and %d rollbacks, none can be below 0", s.Step, s.Skipped, s.Rollbacks)
 	}
+	all, err := g.optimizer.Params()
+	if err != nil {
+		return err
+	}
+	if err := s.Params.mustBe(modelOf(list(all))); err != nil {
+		return fmt.Errorf("WithState: %w", err)
+	}
 	if name := g.options.policy.Name(); s.Policy != name {
 		g.complain("the clipping policy starts anew", fmt.Errorf("the state is of policy %q, this run's is %q", s.Policy, name))
-	} else {
-		if err := g.options.policy.Restore(s.Clip); err != nil {
-			return fmt.Errorf("WithState: state of the clipping policy %s: %w", name, err)
-		}
+	} else if err := g.options.policy.Restore(s.Clip); err != nil {
+		return fmt.Errorf("WithState: state of the clipping policy %s: %w", name, err)
 	}
 	g.step.Step = s.Step
 	g.skipped = s.Skipped
@@ -85,8 +145,8 @@ func (g *Guard) savedState() (s guardState) {
 	return s
 }
 
-// restore gives the monitor its memory back. A state of other parameters or
-// detectors is said and left: the run goes on with detectors that start anew.
+// restore gives the monitor its memory back. A state of other detectors is said
+// and left: the run goes on with detectors that start anew.
 func (g *Guard) restore(s guardState) {
 	if s.Monitor == nil {
 		return
@@ -94,4 +154,13 @@ func (g *Guard) restore(s guardState) {
 	if err := g.monitor.Restore(s.Monitor); err != nil {
 		g.complain("the detectors start anew", err)
 	}
+}
+
+// restoreSinks gives the sinks that remember their memories back.
+func (g *Guard) restoreSinks() {
+	memories, err := loadSinks(g.savedState().Sinks)
+	if err != nil {
+		g.complain("events that were on their way to a sink are lost", err)
+	}
+	g.hub.Restore(memories)
 }

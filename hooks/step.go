@@ -133,7 +133,7 @@ func (g *Guard) bind() error {
 // begin starts the run, now that its parameters are known.
 func (g *Guard) begin(all []torch.Param) {
 	saved := g.savedState()
-	all = reorder(all, saved.Params)
+	all = reorder(all, saved.Params.names())
 	g.run.Params = list(all)
 	n := len(all)
 	g.step.ParamGradNorms = make([]monitor.Number, n)

@@ -16,3 +16,16 @@ type Sink interface {
 	// context ends.
 	Close(ctx context.Context, end *End) error
 }
+
+// A Stateful sink remembers something of the run that a resumed run has to know,
+// such as which alerts fire and who was told of them. Its memory is saved and
+// restored with the run's own. Restore comes before Start, if at all, and State
+// at any time after it, the time after Close included. Like the other methods of
+// a Sink they never overlap with another call.
+type Stateful interface {
+	// State returns the memory as it is after the records that the sink was
+	// handed so far.
+	State() ([]byte, error)
+	// Restore takes back a State. After an error the sink is as it was.
+	Restore(state []byte) error
+}

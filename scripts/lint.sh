@@ -1,5 +1,5 @@
 #!/bin/sh
-# Formatting, go vet and staticcheck, over every package.
+# Formatting, go vet and staticcheck, over every package of both modules.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -8,5 +8,12 @@ if [ -n "$unformatted" ]; then
 	printf 'not formatted (gofmt -w mends it):\n%s\n' "$unformatted" >&2
 	exit 1
 fi
-go vet ./...
-go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+check() {
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+}
+check
+# A module of its own.
+cd adapters/otel
+export GOWORK=off
+check

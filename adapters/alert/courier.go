@@ -29,6 +29,7 @@ type courier struct {
 	pause     *backoff.ExponentialBackOff
 	notBefore time.Time
 	ordered   bool // it was the receiver that said so
+	sending   bool // an attempt is under way
 	failures  int  // in a row
 	singly    int  // how many alerts are sent alone, since one of them was refused
 	last      error
@@ -112,6 +113,7 @@ func (c *courier) next(ctx context.Context) (batch []letter, until time.Time, ov
 	for i := range due {
 		due[i].Expires = s.expires(now, &due[i].Alert, c.receiver.Repeat)
 	}
+	c.sending = true
 	return due, until, false
 }
 
@@ -171,6 +173,9 @@ func (c *courier) settle(batch []letter, err error) {
 	s := c.sink
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	c.sending = false
+	close(s.settled)
+	s.settled = make(chan struct{})
 	now := time.Now()
 	var refused *backoff.PermanentError
 	if err != nil && !errors.As(err, &refused) {

@@ -30,8 +30,11 @@
 // # The end of a run and its resumption
 //
 // At the end alerts that fire are left, resolved or handed over ([WithExit]).
-// [Sink.State] is a value to be saved beside a checkpoint; a sink made
-// [WithState] goes on from there, and nobody is alerted again of what was known.
+// The state of a guard (hooks.Guard.State), saved beside a checkpoint, includes that
+// of its sinks; a run that goes on from there alerts nobody again of what was known.
+// Without a guard, [Sink.State] is that value and [WithState] takes it back. What
+// happens between a checkpoint and the end of a process that dies is told again
+// when it happens again.
 //
 // # Secrets
 //

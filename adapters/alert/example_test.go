@@ -34,6 +34,25 @@ func ExampleNewSink() {
 	// [resolved] diverging in run night (critical)
 }
 
+// A sink that is not a guard's is saved and restored by itself.
+func ExampleSink_Restore() {
+	receivers := []alert.Receiver{{Name: "console", Send: func(context.Context, []alert.Alert) error { return nil }}}
+	first, _ := alert.NewSink(receivers)
+	_ = first.Start(&monitor.Run{Name: "night"})
+	_ = first.Event(&monitor.Event{Kind: monitor.Diverging, State: monitor.Firing, Severity: monitor.Critical})
+	state, _ := first.State()
+	_ = first.Close(context.Background(), nil)
+
+	second, _ := alert.NewSink(receivers)
+	fmt.Println(second.Restore(state))
+	_ = second.Start(&monitor.Run{Name: "night"})
+	fmt.Println(second.Firing()[0].Kind, "goes on")
+	_ = second.Close(context.Background(), nil)
+	// Output:
+	// <nil>
+	// diverging goes on
+}
+
 func ExampleMachine() {
 	rules := alert.DefaultRules()
 	rules.For, rules.KeepFiring = 10*time.Second, 0

@@ -139,7 +139,8 @@ func WithHandOver(d time.Duration) Option {
 
 // WithState takes back what [Sink.State] returned, so that a run that is resumed
 // neither alerts again of what was known nor leaves it open for ever. An empty
-// state is that of a run that begins.
+// state is that of a run that begins. A sink of hooks.Attach does not need it:
+// hooks.WithState restores the sinks too.
 func WithState(state []byte) Option { return func(c *config) { c.state = state } }
 
 // WithTimeout sets how long one attempt to reach a receiver may take. The

@@ -23,11 +23,15 @@ type Sink struct {
 	couriers   []*courier
 	complaints []error
 	cancel     context.CancelFunc // nil until Start
+	settled    chan struct{}      // closed, and made anew, whenever an attempt has ended
 	closing    bool
 	closed     time.Time
 }
 
-var _ monitor.Sink = (*Sink)(nil)
+var (
+	_ monitor.Sink     = (*Sink)(nil)
+	_ monitor.Stateful = (*Sink)(nil)
+)
 
 // maxComplaints is how many errors wait at most for the next call to return
 // them.
@@ -48,21 +52,13 @@ func NewSink(receivers []Receiver, options ...Option) (*Sink, error) {
 			return nil, fmt.Errorf("alert: receiver %q: want a Send and durations of at least 0", r.Name)
 		}
 	}
-	s := &Sink{config: c, machine: &Machine{rules: c.rules}}
+	s := &Sink{config: c, machine: &Machine{rules: c.rules}, settled: make(chan struct{})}
 	for _, r := range receivers {
 		s.couriers = append(s.couriers, newCourier(s, r))
 	}
 	if len(c.state) > 0 {
-		known, err := s.machine.restore(time.Now(), c.state)
-		if err != nil {
+		if err := s.Restore(c.state); err != nil {
 			return nil, err
-		}
-		for i, c := range s.couriers {
-			if i < len(known) {
-				c.remember(s.machine.lives, known[i], true)
-			} else {
-				c.remember(s.machine.lives, nil, false)
-			}
 		}
 	}
 	return s, nil
@@ -148,19 +144,6 @@ func (s *Sink) await(ctx context.Context) {
 			s.complain(fmt.Errorf("%s was not told of %d changes of alerts when time was up: %w", c.receiver.Name, n, errors.Join(c.last, ctx.Err())))
 		}
 	}
-}
-
-// State returns all that the sink remembers, as JSON, to be saved beside a
-// checkpoint for [WithState]. It is as of the events that have arrived, and can
-// be called at any time, from any goroutine, after Close as well.
-func (s *Sink) State() ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var all [][]told
-	for _, c := range s.couriers {
-		all = append(all, c.knows())
-	}
-	return s.machine.state(all)
 }
 
 // Lost returns how many changes of alerts receivers were not told of so far:

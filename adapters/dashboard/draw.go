@@ -91,7 +91,7 @@ func (s *Sink) refresh(p *painter) (goOn bool) {
 		began := time.Now()
 		for size := range sizes {
 			if wanted[size] {
-				next.figures[size] = p.figures(next.figures[size], sizes[size])
+				next.figures[size] = s.paint(p, next.figures[size], sizes[size])
 				p.drawn[size] = changes
 			}
 		}

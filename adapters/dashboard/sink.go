@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-140d0f39/gtg/internal/digest"
+	"github.com/seed-140d0f39/gtg/internal/figures"
 	"github.com/seed-140d0f39/gtg/monitor"
 )
 
@@ -22,6 +23,7 @@ type Sink struct {
 	gatherer prometheus.Gatherer
 	maxAge   time.Duration // 0 is no limit
 	refused  error
+	paint    func(*painter, []message, figures.Size) []message // draws the figures
 
 	mux     *http.ServeMux
 	board   atomic.Pointer[board] // what the page shows
@@ -59,7 +61,7 @@ const (
 // New returns a page for one run. It is served until Close.
 func New(options ...Option) (*Sink, error) {
 	s := &Sink{over: make(chan struct{}), final: make(chan struct{}), leaving: make(chan struct{}),
-		status: waiting, stepAt: time.Now(), viewers: map[*viewer]struct{}{}}
+		status: waiting, stepAt: time.Now(), viewers: map[*viewer]struct{}{}, paint: (*painter).figures}
 	for _, o := range options {
 		if o == nil {
 			s.refuse(errors.New("an option is nil"))

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seed-140d0f39/gtg/adapters/internal/derive"
 	"github.com/seed-140d0f39/gtg/monitor"
 )
 
@@ -42,12 +42,7 @@ type Sink struct {
 	dropped    dropped
 
 	run           string
-	started       time.Time
-	lastStep      int64
-	lastT         float64
-	lastTKnown    bool
-	elapsed       float64 // from one step to the next, where both have a time
-	curvatureTime float64 // what curvature cost in it
+	course        *derive.Course
 	steps         prometheus.Counter
 	clips         prometheus.Counter
 	nonGradients  prometheus.Counter
@@ -89,14 +84,6 @@ const (
 	gauges
 )
 
-// The reasons of a skipped step.
-const (
-	nonfinite = "nonfinite"
-	policy    = "policy"
-	rollback  = "rollback"
-	stop      = "stop"
-)
-
 // New returns a sink that exports to the registry. Sinks of one registry share
 // their metrics. Metrics of the same names that are not gtg's are an error.
 func New(reg prometheus.Registerer, options ...Option) (*Sink, error) {
@@ -126,13 +113,13 @@ func New(reg prometheus.Registerer, options ...Option) (*Sink, error) {
 // Start makes the series of the run.
 func (s *Sink) Start(r *monitor.Run) error {
 	m := s.metrics
-	s.run, s.started = clean(r.Name), r.Started
+	s.run, s.course = clean(r.Name), derive.New(r.Started)
 	s.steps = m.steps.WithLabelValues(s.run)
 	s.clips = m.clips.WithLabelValues(s.run)
 	s.nonGradients = m.nonfiniteGradients.WithLabelValues(s.run)
 	s.nonLosses = m.nonfiniteLosses.WithLabelValues(s.run)
 	s.skipped = map[string]prometheus.Counter{}
-	for _, reason := range []string{nonfinite, policy, rollback, stop} {
+	for _, reason := range derive.Reasons() {
 		s.skipped[reason] = m.skipped.WithLabelValues(s.run, reason)
 	}
 	s.detections, s.firing = map[monitor.Kind]prometheus.Counter{}, map[monitor.Kind]prometheus.Gauge{}
@@ -166,30 +153,6 @@ func (s *Sink) Start(r *monitor.Run) error {
 	return nil
 }
 
-// clip brings the clipping series up to date. The ratio is that of the norms
-// where no one factor says it.
-func (s *Sink) clip(c *monitor.Clip, norm float64, finite bool) {
-	if c.Clipped {
-		s.clips.Inc()
-	}
-	s.gauges[clipThreshold].setNumber(c.Threshold)
-	ratio, known := c.Factor.Finite()
-	after, measured := c.NormAfter.Finite()
-	if !known && measured && finite && norm > 0 {
-		ratio, known = after/norm, true
-	}
-	if !known {
-		return
-	}
-	s.gauges[clipRatio].set(ratio)
-	switch {
-	case measured:
-		s.gauges[clippedNorm].set(after)
-	case finite:
-		s.gauges[clippedNorm].set(norm * ratio)
-	}
-}
-
 // curvature brings the gauges of what was measured up to date.
 func (s *Sink) curvature(c *monitor.Curvature) {
 	if c == nil {
@@ -203,97 +166,49 @@ func (s *Sink) curvature(c *monitor.Curvature) {
 	s.gauges[lambdaMin].setNumber(c.LambdaMin)
 }
 
-// update brings the ratio of all parameters' change to the parameters up to date.
-func (s *Sink) update(params, updates []monitor.Number) {
-	size, change := 0.0, 0.0
-	for i := range min(len(params), len(updates)) {
-		size, change = math.Hypot(size, params[i].Or(0)), math.Hypot(change, updates[i].Or(0))
-	}
-	if size > 0 {
-		s.gauges[updateRatio].set(change / size)
-	}
-}
-
 // Step brings the series up to date.
 func (s *Sink) Step(st *monitor.Step) error {
 	if s.steps == nil {
 		return errors.New("prom: Step before Start")
 	}
+	d := s.course.Step(st)
 	s.steps.Inc()
 	s.gauges[globalStep].set(float64(st.Step))
-	s.time(st)
+	s.gauges[timestamp].set(d.Time)
 	s.gauges[loss].setNumber(st.Loss)
 	s.gauges[learningRate].setNumber(st.LR)
 	s.gauges[norm].setNumber(st.GradNorm)
-	g, finite := st.GradNorm.Finite()
-	if finite {
-		s.gauges[squaredNorm].set(g * g)
-		s.normHistogram.Observe(g)
-	}
+	s.gauges[squaredNorm].setNumber(d.Squared)
+	s.gauges[clipThreshold].setNumber(st.Clip.Threshold)
+	s.gauges[clipRatio].setNumber(d.ClipRatio)
+	s.gauges[clippedNorm].setNumber(d.ClippedNorm)
+	s.gauges[curvatureTime].setNumber(d.CurvatureTime)
+	s.gauges[updateRatio].setNumber(d.UpdateRatio)
 	s.gauges[cosine].setNumber(st.Successive.Cosine)
 	s.gauges[cosine2].setNumber(st.Successive.Cosine2)
 	s.gauges[dot].setNumber(st.Successive.Dot)
-	s.clip(&st.Clip, g, finite)
 	s.curvature(st.Curvature)
-	s.update(st.ParamNorms, st.UpdateNorms)
-	badGradient := st.NonFinite.Or(0) > 0 || infinite(st.GradNorm)
-	badLoss := infinite(st.Loss)
-	if badGradient {
+	observe(s.normHistogram, st.GradNorm)
+	observe(s.duration, d.Duration)
+	if cost, ok := st.GTGSeconds.Finite(); ok && cost >= 0 {
+		s.overhead.Observe(cost)
+	}
+	if st.Clip.Clipped {
+		s.clips.Inc()
+	}
+	if d.BadGradient {
 		s.nonGradients.Inc()
 	}
-	if badLoss {
+	if d.BadLoss {
 		s.nonLosses.Inc()
 	}
-	switch st.Action {
-	case monitor.ActionSkip:
-		if badGradient || badLoss {
-			s.skipped[nonfinite].Inc()
-		} else {
-			s.skipped[policy].Inc()
-		}
-	case monitor.ActionRollback:
-		s.skipped[rollback].Inc()
-	case monitor.ActionStop:
-		s.skipped[stop].Inc()
+	if d.Skipped != "" {
+		s.skipped[d.Skipped].Inc()
 	}
 	for i := range s.layers[:min(len(s.layers), len(st.ParamGradNorms))] {
 		s.layers[i].setNumber(st.ParamGradNorms[i])
 	}
 	return nil
-}
-
-// time exports when the step was and how long it and gtg took.
-func (s *Sink) time(st *monitor.Step) {
-	if cost, ok := st.GTGSeconds.Finite(); ok && cost >= 0 {
-		s.overhead.Observe(cost)
-	}
-	t, known := st.T.Finite()
-	if known && s.lastTKnown && t >= s.lastT {
-		if st.Step == s.lastStep+1 {
-			s.duration.Observe(t - s.lastT)
-		}
-		s.curvatureShare(t-s.lastT, st.Curvature)
-	}
-	s.lastStep, s.lastT, s.lastTKnown = st.Step, t, known
-	if known && !s.started.IsZero() {
-		s.gauges[timestamp].set(float64(s.started.UnixNano())/1e9 + t)
-	} else {
-		s.gauges[timestamp].set(float64(time.Now().UnixNano()) / 1e9)
-	}
-}
-
-// curvatureShare adds the time since the last step and what of it went into
-// measuring curvature. The share appears with the first measurement.
-func (s *Sink) curvatureShare(elapsed float64, c *monitor.Curvature) {
-	s.elapsed += elapsed
-	if c != nil {
-		if cost, ok := c.Seconds.Finite(); ok && cost >= 0 {
-			s.curvatureTime += cost
-		}
-	}
-	if s.curvatureTime > 0 && s.elapsed > 0 {
-		s.gauges[curvatureTime].set(s.curvatureTime / s.elapsed)
-	}
 }
 
 // Event counts what a detector found.
@@ -351,10 +266,11 @@ func (g *gauge) setNumber(n monitor.Number) {
 	}
 }
 
-// infinite says whether the number is known and not finite.
-func infinite(n monitor.Number) bool {
-	_, finite := n.Finite()
-	return n.Known() && !finite
+// observe adds a value that is finite.
+func observe(to prometheus.Observer, n monitor.Number) {
+	if v, ok := n.Finite(); ok {
+		to.Observe(v)
+	}
 }
 
 // clean makes a label value of any text: a Go string may hold what is not UTF-8.

@@ -65,9 +65,9 @@ func (c *compareCmd) Run(ctx context.Context, s *streams) error {
 			}
 			f := summary.Verdict[j]
 			if i == 0 {
-				fmt.Fprintf(s.out, "\n%s\n", f.Section)
+				printf(s.out, "\n%s\n", f.Section)
 			}
-			fmt.Fprintf(s.out, "  %s: %s\n", figures.Label(runs, i), f.Finding)
+			printf(s.out, "  %s: %s\n", figures.Label(runs, i), f.Finding)
 		}
 	}
 	return nil

@@ -49,7 +49,7 @@ func (c *eventsCmd) Run(s *streams) error {
 	defer done()
 	print := printHuman(s.out)
 	if c.JSON {
-		print = runlog.NewWriter(s.out)
+		print = runlog.NewWriter(jsonText{s.out})
 	}
 	var failed, steps, events, closed int64
 	worst := monitor.Severity("")
@@ -61,7 +61,7 @@ func (c *eventsCmd) Run(s *streams) error {
 			break
 		}
 		if errors.As(err, new(*runlog.LineError)) {
-			fmt.Fprintf(s.err, "gtg: %s: %v\n", c.Log, err)
+			printf(s.err, "gtg: %s: %v\n", c.Log, err)
 			continue
 		}
 		if err != nil {
@@ -88,6 +88,9 @@ func (c *eventsCmd) Run(s *streams) error {
 				return err
 			}
 		}
+	}
+	if lines.Torn() {
+		fmt.Fprintf(s.err, "gtg: %s: the last line is cut off: the program was killed, or is still writing\n", c.Log)
 	}
 	switch {
 	case !any:

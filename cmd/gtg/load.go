@@ -34,7 +34,7 @@ func load(ctx context.Context, s *streams, paths ...string) (runs []*digest.Dige
 			return nil, nil, err
 		}
 		for _, what := range log.Complaints() {
-			fmt.Fprintf(s.err, "gtg: %s: %s\n", path, what)
+			printf(s.err, "gtg: %s: %s\n", path, what)
 			complaints = append(complaints, report.Complaint{Source: path, What: what})
 		}
 		runs = append(runs, log.Runs...)

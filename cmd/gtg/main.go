@@ -82,7 +82,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 		return 2
 	}
 	if err := command.Run(); err != nil {
-		fmt.Fprintln(stderr, "gtg:", err)
+		for line := range strings.Lines("gtg: " + err.Error()) {
+			printf(stderr, "%s\n", strings.TrimSuffix(line, "\n"))
+		}
 		var coded interface{ ExitCode() int }
 		if errors.As(err, &coded) && coded.ExitCode() > 0 {
 			return coded.ExitCode()

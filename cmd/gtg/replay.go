@@ -57,7 +57,7 @@ func replay(in io.Reader, out, errout io.Writer, human bool) error {
 			}
 			return r.finish()
 		case errors.As(err, &bad):
-			fmt.Fprintln(errout, "gtg replay:", err)
+			printf(errout, "gtg replay: %v\n", err)
 			continue
 		case err != nil:
 			if r.line > 0 {
@@ -67,7 +67,7 @@ func replay(in io.Reader, out, errout io.Writer, human bool) error {
 		}
 		r.line = line.Number
 		if err := r.take(line); errors.As(err, &bad) {
-			fmt.Fprintln(errout, "gtg replay:", err)
+			printf(errout, "gtg replay: %v\n", err)
 		} else if err != nil {
 			return err
 		}
@@ -168,6 +168,7 @@ type jsonPrinter struct {
 }
 
 func printJSON(out io.Writer) monitor.Sink {
+	out = jsonText{out}
 	return &jsonPrinter{out, runlog.NewWriter(out)}
 }
 
@@ -186,13 +187,10 @@ func (p humanPrinter) Start(*monitor.Run) error { return nil }
 func (p humanPrinter) Step(*monitor.Step) error { return nil }
 
 func (p humanPrinter) Event(e *monitor.Event) error {
-	var err error
 	if e.State == monitor.Resolved {
-		_, err = fmt.Fprintf(p.out, "Step %d: %s is over, it began at step %d. %s\n", e.Step, e.Kind, e.Since, e.Summary)
-	} else {
-		_, err = fmt.Fprintf(p.out, "Step %d: %s (%s). %s %s\n", e.Step, e.Kind, e.Severity, e.Summary, e.Advice)
+		return printf(p.out, "Step %d: %s is over, it began at step %d. %s\n", e.Step, e.Kind, e.Since, e.Summary)
 	}
-	return err
+	return printf(p.out, "Step %d: %s (%s). %s %s\n", e.Step, e.Kind, e.Severity, e.Summary, e.Advice)
 }
 
 func (p humanPrinter) Close(_ context.Context, end *monitor.End) error {
@@ -201,7 +199,7 @@ func (p humanPrinter) Close(_ context.Context, end *monitor.End) error {
 		text = "\nThe verdict on a run that took no step:\n"
 	}
 	for _, f := range end.Verdict {
-		text += fmt.Sprintf("%s  %s %s\n", f.Section, f.Finding, f.Evidence)
+		text += visible(f.Section+"  "+f.Finding+" "+f.Evidence) + "\n"
 	}
 	_, err := fmt.Fprint(p.out, text)
 	return err

@@ -61,19 +61,19 @@ func (c *showCmd) Run(ctx context.Context, s *streams) error {
 }
 
 func printJSONValue(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(jsonText{w})
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }
 
 func (c *showCmd) show(w io.Writer, d *digest.Digest) error {
-	fmt.Fprintf(w, "%s\n\n", d.Name())
+	printf(w, "%s\n\n", d.Name())
 	summary := d.Summary()
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, line := range summary.Lines() {
 		if line.Value != "" {
-			fmt.Fprintf(table, "  %s\t%s\n", line.Label, line.Value)
+			printf(table, "  %s\t%s\n", line.Label, line.Value)
 		}
 	}
 	if err := table.Flush(); err != nil {
@@ -87,7 +87,7 @@ func (c *showCmd) show(w io.Writer, d *digest.Digest) error {
 		fmt.Fprintln(w, "(The log has none: this one was found by judging its steps again.)")
 	}
 	for _, f := range d.Verdict {
-		fmt.Fprintf(w, "%s  %s %s\n", f.Section, f.Finding, f.Evidence)
+		printf(w, "%s  %s %s\n", f.Section, f.Finding, f.Evidence)
 	}
 	return nil
 }
@@ -195,6 +195,9 @@ func colours(w io.Writer, n int) []asciigraph.AnsiColor {
 func table(w io.Writer, rows [][]string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
+		for i, cell := range row {
+			row[i] = visible(cell)
+		}
 		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
 	return t.Flush()

@@ -61,7 +61,7 @@ func (c *tailCmd) Run(ctx context.Context, s *streams) error {
 	}
 	var print monitor.Sink = &wordPrinter{printHuman(s.out), s.out}
 	if c.JSON {
-		log := &jsonPrinter{s.out, runlog.NewWriter(s.out)}
+		log := &jsonPrinter{jsonText{s.out}, runlog.NewWriter(jsonText{s.out})}
 		defer func() { _ = log.Writer.Close(ctx, nil) }() // writes what is buffered
 		print = log
 	}
@@ -76,7 +76,7 @@ func (c *tailCmd) Run(ctx context.Context, s *streams) error {
 			}
 			return nil
 		case errors.As(err, &bad):
-			fmt.Fprintf(s.err, "gtg: %s: a line that cannot be read: %v\n", c.Log, bad.Err)
+			printf(s.err, "gtg: %s: a line that cannot be read: %v\n", c.Log, bad.Err)
 			continue
 		case err != nil:
 			return err
@@ -111,8 +111,7 @@ type wordPrinter struct {
 }
 
 func (p *wordPrinter) Start(r *monitor.Run) error {
-	_, err := fmt.Fprintf(p.out, "Run %s, %d parameters, %s\n", r.Name, len(r.Params), r.Framework)
-	return err
+	return printf(p.out, "Run %s, %d parameters, %s\n", r.Name, len(r.Params), r.Framework)
 }
 
 func (p *wordPrinter) Step(s *monitor.Step) error {
@@ -141,8 +140,7 @@ func (p *wordPrinter) Step(s *monitor.Step) error {
 	if s.Action != "" && s.Action != monitor.ActionStep {
 		fmt.Fprintf(&b, " %s,", s.Action)
 	}
-	_, err := fmt.Fprintln(p.out, strings.TrimRight(b.String(), ",:"))
-	return err
+	return printf(p.out, "%s\n", strings.TrimRight(b.String(), ",:"))
 }
 
 // seekLast goes to the beginning of the file's last n lines.

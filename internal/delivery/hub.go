@@ -88,7 +88,7 @@ func New(sinks []Named, options ...Option) *Hub {
 func (h *Hub) Start(run *monitor.Run) {
 	h.start.Do(func() {
 		for _, l := range h.lanes {
-			go l.work(run)
+			l.begin(run)
 		}
 	})
 }
@@ -133,7 +133,7 @@ func (h *Hub) Close(ctx context.Context, end *monitor.End) Report {
 func (h *Hub) shut(ctx context.Context, end *monitor.End) Report {
 	h.start.Do(func() { // never started: the sinks are closed all the same
 		for _, l := range h.lanes {
-			go l.work(nil)
+			l.begin(nil)
 		}
 	})
 	now := time.Now()

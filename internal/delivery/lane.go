@@ -11,13 +11,15 @@ import (
 	"github.com/seed-140d0f39/gtg/monitor"
 )
 
-// item is one call to a sink: that of the pointer that is set, or Close. Only
+// item is one call to a sink: that of the field that is set, or Close. Only
 // steps and events are ever queued.
 type item struct {
-	run   *monitor.Run
-	step  *record
-	event *monitor.Event
-	bytes int // what a step counts against the queue's memory
+	restore bool
+	run     *monitor.Run
+	step    *record
+	event   *monitor.Event
+	mark    *mark
+	bytes   int // what a step counts against the queue's memory
 }
 
 // lane is one sink with its queue. The loop pushes, the lane's goroutine works.
@@ -33,8 +35,13 @@ type lane struct {
 	head  int
 	count int
 	bytes int
-	busy  bool // a call of the sink is under way
+	busy  bool  // a call of the sink is under way
+	taken int64 // from the queue so far
 	stats Stats
+
+	working bool // the goroutine has been started
+	memory  memory
+	marks   []*mark
 
 	closing    bool
 	ctx        context.Context // for the sink's Close
@@ -43,7 +50,7 @@ type lane struct {
 }
 
 func newLane(s Named, h *Hub) *lane {
-	return &lane{
+	l := &lane{
 		name:  s.Name,
 		sink:  s.Sink,
 		hub:   h,
@@ -52,6 +59,16 @@ func newLane(s Named, h *Hub) *lane {
 		queue: make([]item, h.depth+EventReserve),
 		stats: Stats{Sink: s.Name},
 	}
+	l.memory.sink, _ = s.Sink.(monitor.Stateful)
+	return l
+}
+
+// begin starts the lane's goroutine.
+func (l *lane) begin(run *monitor.Run) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.working = true
+	go l.work(run)
 }
 
 // push queues the item and says whether there was room.
@@ -68,6 +85,9 @@ func (l *lane) push(it item) bool {
 	if full || l.stats.SwitchedOff {
 		l.stats.Dropped++
 		return false
+	}
+	if it.event != nil {
+		l.memory.add(it.event)
 	}
 	l.queue[(l.head+l.count)%len(l.queue)] = it
 	l.count++
@@ -94,9 +114,16 @@ func (l *lane) work(run *monitor.Run) {
 			l.switchOff(errors.New("the sink ended the goroutine that it was called from"))
 		}
 	}()
+	do := func(it item) {
+		if !l.counts().SwitchedOff {
+			l.settle(it, l.call(it))
+		}
+	}
+	if l.memory.restored && l.memory.state != nil {
+		do(item{restore: true})
+	}
 	if run != nil {
-		it := item{run: run}
-		l.settle(it, l.call(it))
+		do(item{run: run})
 	}
 	for {
 		it, ok := l.take()
@@ -105,8 +132,9 @@ func (l *lane) work(run *monitor.Run) {
 		}
 		l.settle(it, l.call(it))
 	}
-	if !l.counts().SwitchedOff {
-		l.settle(item{}, l.call(item{}))
+	do(item{})
+	if l.memory.sink != nil && run != nil {
+		do(item{mark: l.mark()}) // for those who ask when all is over
 	}
 	ended = true
 }
@@ -117,6 +145,10 @@ func (l *lane) take() (item, bool) {
 		l.mu.Lock()
 		if l.closing && l.count > 0 && !time.Now().Before(l.drainUntil) {
 			l.discard()
+		}
+		if k := l.reached(); k != nil {
+			l.mu.Unlock()
+			return item{mark: k}, true
 		}
 		if l.count > 0 {
 			it := l.pop()
@@ -139,6 +171,7 @@ func (l *lane) pop() item {
 	l.queue[l.head] = item{}
 	l.head = (l.head + 1) % len(l.queue)
 	l.count--
+	l.taken++
 	l.bytes -= it.bytes
 	return it
 }
@@ -169,6 +202,10 @@ func (l *lane) call(it item) (err error) {
 		return l.sink.Step(&it.step.step)
 	case it.event != nil:
 		return l.sink.Event(it.event)
+	case it.mark != nil:
+		return l.remember(it.mark)
+	case it.restore:
+		return l.restore()
 	}
 	return l.sink.Close(l.ctx, l.end)
 }

@@ -68,7 +68,7 @@ const (
 func (b *builder) digits() (training, test examples, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	folder, err := digits.Folder(ctx)
+	folder, err := digits.Folder(ctx, "")
 	if err != nil {
 		return training, test, err
 	}
