@@ -78,6 +78,8 @@ func BenchmarkUpdates(b *testing.B) {
 		return opt.BackwardStep(loss)
 	}}
 	b.Run("off", func(b *testing.B) { overhead.Measure(b, loop, quiet(), hooks.WithUpdateRatios(0)) })
-	b.Run("a snapshot at every step", func(b *testing.B) { overhead.Measure(b, loop, quiet(), hooks.WithUpdateRatios(0), hooks.WithRollback(1)) })
+	b.Run("a snapshot at every step", func(b *testing.B) {
+		overhead.Measure(b, loop, quiet(), hooks.WithUpdateRatios(0), hooks.WithRollback(1))
+	})
 	b.Run("every step", func(b *testing.B) { overhead.Measure(b, loop, quiet(), hooks.WithUpdateRatios(1)) })
 }
