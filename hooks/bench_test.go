@@ -53,7 +53,7 @@ func BenchmarkOverhead(b *testing.B) {
 	})
 }
 
-// BenchmarkUpdates is what measuring the updates costs a model whose parameters do
+// BenchmarkUpdates is what measuring the updates, and keeping snapshots, costs a model whose parameters do
 // not fit into a cache: 16 million in four tensors, with Adam and a small batch.
 func BenchmarkUpdates(b *testing.B) {
 	const width = 2048
@@ -78,5 +78,8 @@ func BenchmarkUpdates(b *testing.B) {
 		return opt.BackwardStep(loss)
 	}}
 	b.Run("off", func(b *testing.B) { overhead.Measure(b, loop, quiet(), hooks.WithUpdateRatios(0)) })
+	b.Run("a snapshot at every step", func(b *testing.B) {
+		overhead.Measure(b, loop, quiet(), hooks.WithUpdateRatios(0), hooks.WithRollback(1))
+	})
 	b.Run("every step", func(b *testing.B) { overhead.Measure(b, loop, quiet(), hooks.WithUpdateRatios(1)) })
 }

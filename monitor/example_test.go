@@ -100,3 +100,22 @@ func (slow) Explain(e *monitor.Event) {
 func (slow) State() ([]byte, error) { return []byte("{}"), nil }
 
 func (slow) Restore([]byte) error { return nil }
+
+// A program that puts its parameters back after a NaN has the monitor follow them.
+func ExampleMonitor_RollBack() {
+	m := monitor.New(nil)
+	m.Observe(&monitor.Step{Step: 1, Loss: monitor.Known(2)})
+	saved, _ := m.State() // with a copy of the parameters
+	bad := monitor.Step{Step: 2, Loss: monitor.Known(math.NaN())}
+	m.Observe(&bad)
+	events, err := m.RollBack(&bad, monitor.Rollback{Cause: monitor.NonFinite, To: 1, Count: 1, Limit: 3, State: saved})
+	for _, e := range events {
+		fmt.Println(e.State, e.Summary)
+	}
+	fmt.Println(bad.Action, m.Alarmed(), err)
+	// Output:
+	// firing At step 2 the loss is NaN.
+	// instant Parameters and optimizer were put back to what they were after step 1: rollback 1 of at most 3.
+	// resolved The rollback to step 1 ended what had begun at step 2.
+	// rollback false <nil>
+}
