@@ -77,6 +77,8 @@ func TestEveryExpressionHasData(t *testing.T) {
 			step++
 			_ = s.Step(&monitor.Step{Step: step, T: monitor.Known(time.Since(started).Seconds()), Loss: one, LR: one, GradNorm: one, GTGSeconds: monitor.Known(1e-4),
 				ParamGradNorms: []monitor.Number{one}, Clip: monitor.Clip{Clipped: true, Factor: one, Threshold: one},
+				ParamNorms: []monitor.Number{one, one}, UpdateNorms: []monitor.Number{one, one},
+				Successive: monitor.Successive{Cosine: one, Cosine2: one, Dot: one, Error: one},
 				Curvature: &monitor.Curvature{GTHG: one, Rayleigh: one, Rho: one, RhoLimit: one, LambdaMax: one, LambdaMin: one, Seconds: monitor.Known(1e-5)}})
 		}
 		_ = s.Event(&monitor.Event{Kind: monitor.Cliff, State: monitor.Firing})

@@ -96,8 +96,8 @@ func (d *cliff) Explain(e *Event) {
 		"if cliffs go on, lower the learning rate.")
 	if e.State == Resolved {
 		e.Values = map[string]float64{"steps": float64(d.now.Steps), "worst": d.now.Worst}
-		e.Summary = fmt.Sprintf("The gradient norm has been within its range for %d records; since step %d there were %d outliers, the largest %.3g times the limit.",
-			cliffQuiet, e.Since, d.now.Steps, d.now.Worst)
+		e.Summary = fmt.Sprintf("The gradient norm has been within its range for %d records; since step %d it had %s, the largest %.3g times the limit.",
+			cliffQuiet, e.Since, count(d.now.Steps, "outlier"), d.now.Worst)
 		if d.now.Rebased > 0 {
 			e.Values["rebased"] = float64(d.now.Rebased)
 			e.Summary += fmt.Sprintf(" At step %d so many had come that they were taken for a new level, the range from then on%s.", d.now.Rebased, d.now.Why)
