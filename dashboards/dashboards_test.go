@@ -79,7 +79,7 @@ func TestEveryExpressionHasData(t *testing.T) {
 				ParamGradNorms: []monitor.Number{one}, Clip: monitor.Clip{Clipped: true, Factor: one, Threshold: one},
 				ParamNorms: []monitor.Number{one, one}, UpdateNorms: []monitor.Number{one, one},
 				Successive: monitor.Successive{Cosine: one, Cosine2: one, Dot: one, Error: one},
-				Curvature: &monitor.Curvature{GTHG: one, Rayleigh: one, Rho: one, RhoLimit: one, LambdaMax: one, LambdaMin: one, Seconds: monitor.Known(1e-5)}})
+				Curvature:  &monitor.Curvature{GTHG: one, Rayleigh: one, Rho: one, RhoLimit: one, LambdaMax: one, LambdaMin: one, Seconds: monitor.Known(1e-5)}})
 		}
 		_ = s.Event(&monitor.Event{Kind: monitor.Cliff, State: monitor.Firing})
 		promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(w, r)
