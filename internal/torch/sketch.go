@@ -18,7 +18,7 @@ const SketchSize = C.GTG_SKETCH
 // the element's place in memory. Sums are taken in float32 over at most a few hundred
 // elements, in float64 over all else and for float64 gradients, in an order that depends
 // on the sizes alone: the same bits on every number of threads and on every processor.
-// What float32 rounds away is some 1e-7 of the gradient's norm.
+// What float32 rounds away is less than a millionth of the gradient's norm.
 type Sketch struct {
 	Seed uint64 // to be set beforehand
 	Sums [SketchSize]float64
