@@ -31,7 +31,7 @@ func blob() *Program {
 			}),
 			bornDead(60),
 			killed(100),
-			bouncing(0.1, 60),
+			bouncing(0.1, 30).with("tanh"),
 			faster(10000),
 			fault(corpus.Diverging, "learning rate 10", func(r *Recipe) { r.Optimizer, r.LR = "sgd", 10 }),
 			poisoned(100),

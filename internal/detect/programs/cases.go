@@ -59,6 +59,17 @@ func partly(untrained int) Case {
 	return hard("first layers frozen on purpose", func(r *Recipe) { r.Untrained = untrained })
 }
 
+// with has other hidden units.
+func (c Case) with(activation string) Case {
+	change := c.change
+	c.Name += ", " + activation
+	c.change = func(r *Recipe) {
+		change(r)
+		r.Activation = activation
+	}
+	return c
+}
+
 // tooSlow multiplies the learning rate by a factor far below 1.
 func tooSlow(factor float64) Case {
 	return fault(corpus.TooSlow, fmt.Sprintf("learning rate times %g", factor), func(r *Recipe) { r.LR *= factor })

@@ -28,14 +28,14 @@ func charLSTM() *Program {
 			partly(1),
 			tooSlow(1e-4),
 			fault(corpus.Exploding, "recurrence times 12, plain gradient descent", func(r *Recipe) {
-				r.Recurrent, r.Optimizer, r.LR = 12, "sgd", 1
+				r.Recurrent, r.Optimizer, r.LR = 12, "sgd", 0.2
 			}),
 			fault(corpus.Vanishing, "initialisation times 0.01, plain gradient descent", func(r *Recipe) {
 				r.Gain, r.Recurrent, r.Optimizer, r.LR = 0.01, 0.01, "sgd", 0.5
 			}),
-			fault(corpus.Oscillating, "Adam with learning rate 1", func(r *Recipe) { r.LR = 1 }),
-			bouncing(0.1, 100),
-			faster(100),
+			fault(corpus.Oscillating, "Adam with learning rate 3", func(r *Recipe) { r.LR = 3 }),
+			bouncing(0.1, 300),
+			faster(1000),
 			mislabelled(100),
 			emptyMask(),
 			logOfZero(),

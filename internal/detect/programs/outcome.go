@@ -99,6 +99,16 @@ func descent(losses []float64) (quarter, half int64) {
 	return quarter, int64(len(losses))
 }
 
+// moves is the metric's range, from the 10th to the 90th percentile, in the run's
+// second half: what is left of the loss's swing is the batches' noise.
+func (o *Outcome) moves() float64 {
+	if len(o.Accuracies) < 10 {
+		return 0
+	}
+	s := slices.Sorted(slices.Values(o.Accuracies[len(o.Accuracies)/2:]))
+	return s[len(s)*9/10] - s[len(s)/10]
+}
+
 // swing is the median relative range of the losses in stretches of 100 steps.
 func swing(losses []float64) float64 {
 	var ranges []float64
@@ -142,7 +152,7 @@ func (o *Outcome) Label(p *Program, c *Case, seed int64, reference float64) corp
 	case corpus.Dying:
 		l.Confirmed = way <= c.Most && o.Zeros >= 0.6
 	case corpus.Oscillating: // and neither comes down nor runs away
-		l.Confirmed = way <= c.Most && o.Swing >= 0.3 && o.Level > 0.5 && o.Level < 2 && !o.Stopped
+		l.Confirmed = way <= c.Most && o.Swing >= 0.3 && o.moves() >= 0.05 && o.Level > 0.5 && o.Level < 2 && !o.Stopped
 	case corpus.Saddle:
 		l.Confirmed = way <= c.Most && o.Climb < 1.2 && !o.Stopped
 	case corpus.Vanishing, corpus.TooSlow, corpus.IllConditioned:

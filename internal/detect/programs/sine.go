@@ -33,7 +33,7 @@ func sine() *Program {
 				r.Fault = Fault{Kind: Kill, At: 0.4, Size: 30}
 			}),
 			fault(corpus.Oscillating, "full batches, momentum 0.999", func(r *Recipe) { r.Batch, r.Rows, r.LR, r.Momentum = 0, 128, 0.1, 0.999 }),
-			fault(corpus.Oscillating, "steps of a clipped gradient, far too long", func(r *Recipe) { r.Clip, r.LR = 0.1, 20 }),
+			fault(corpus.Oscillating, "steps of a clipped gradient, far too long", func(r *Recipe) { r.Clip, r.LR = 0.1, 6 }),
 			tooFast(100),
 			faster(50),
 			poisoned(100),
