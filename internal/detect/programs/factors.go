@@ -40,7 +40,7 @@ func factors() *Program {
 			emptyMask(),
 			fault(corpus.IllConditioned, "features of scales 1 to 100", func(r *Recipe) { r.Spread, r.LR = 100, 1e-5 }),
 			symmetric(0),
-			fault(corpus.Escape, "small initialisation", func(r *Recipe) { r.Hidden, r.Gain, r.LR, r.Batch, r.Rows, r.Steps = 1, 1e-3, 0.03, 0, 200, 2500 }),
+			fault(corpus.Escape, "small initialisation", func(r *Recipe) { r.Hidden, r.Gain, r.LR, r.Batch, r.Rows, r.Steps = 1, 1e-3, 0.012, 0, 200, 2500 }),
 			steeper(1.5),
 			unthawed(),
 			negatedStep(),
