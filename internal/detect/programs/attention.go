@@ -31,13 +31,12 @@ func recall() *Program {
 			fault(corpus.Exploding, "initialisation times 30, plain gradient descent", func(r *Recipe) {
 				r.Gain, r.Optimizer, r.LR = 30, "sgd", 0.1
 			}),
-			bouncing(0.1, 3),
 			faster(3000),
 			mislabelled(300),
 			emptyMask(),
 			logOfZero(),
 			symmetric(0),
-			fault(corpus.Escape, "learning rate times 0.1", func(r *Recipe) { r.LR, r.Schedule, r.Steps = 5e-4, "warm-up", 1800 }),
+			fault(corpus.Escape, "learning rate times 0.06", func(r *Recipe) { r.LR, r.Schedule, r.Steps = 3e-4, "warm-up", 1800 }),
 			steeper(5),
 			unthawed(),
 			negatedLoss(),

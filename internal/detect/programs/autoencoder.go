@@ -32,7 +32,6 @@ func autoencoder() *Program {
 			}),
 			bornDead(20),
 			killed(20),
-			bouncing(0.01, 300).with("tanh"),
 			faster(300),
 			poisoned(50),
 			infOnce(),
@@ -41,9 +40,6 @@ func autoencoder() *Program {
 				r.Spread, r.Optimizer, r.LR = 255, "sgd", 1e-5
 			}),
 			symmetric(0),
-			fault(corpus.Escape, "tanh, small initialisation", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.03, "sgd", 1, 0.9, 1800
-			}),
 			steeper(6),
 			unthawed(),
 			negatedLoss(),

@@ -40,7 +40,7 @@ func charLSTM() *Program {
 			logOfZero(),
 			symmetric(0),
 			fault(corpus.Escape, "small initialisation, plain gradient descent", func(r *Recipe) {
-				r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.3, 0.3, "sgd", 0.5, 0.9, 1500
+				r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.3, 0.3, "sgd", 0.12, 0.9, 1500
 			}),
 			steeper(8),
 			unthawed(),

@@ -44,7 +44,7 @@ func digitsMLP() *Program {
 			fault(corpus.IllConditioned, "a quarter of the pixels from 0 to 255", func(r *Recipe) { r.Spread, r.LR, r.Momentum = 255, 1e-6, 0 }),
 			symmetric(1),
 			fault(corpus.Escape, "tanh, small initialisation", func(r *Recipe) {
-				r.Activation, r.Gain, r.LR, r.Steps = "tanh", 0.1, 0.1, 1800
+				r.Activation, r.Gain, r.LR, r.Steps = "tanh", 0.06, 0.1, 1800
 			}),
 			steeper(4),
 			unthawed(),

@@ -33,7 +33,7 @@ func friedman() *Program {
 			}),
 			bornDead(30),
 			killed(30),
-			bouncing(1, 30),
+			bouncing(1, 30).with("tanh"),
 			tooFast(3000),
 			faster(1000),
 			poisoned(20),
