@@ -70,10 +70,7 @@ func generate(ctx context.Context, args []string) error {
 	}
 	failed := f.run(ctx, jobs)
 	// What is there is worth its labels, whatever failed.
-	labels, err := s.labels(*seeds)
-	if err != nil {
-		return errors.Join(failed, err)
-	}
+	labels := s.labels()
 	confirmed := 0
 	for _, l := range labels {
 		if l.Confirmed {

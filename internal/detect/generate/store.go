@@ -68,32 +68,25 @@ func (s store) finish(j job, log string, o *programs.Outcome) error {
 	return os.Rename(path+".json.part", path+".json")
 }
 
-// labels labels all runs that are there, of those whose plain run is there too.
-func (s store) labels(seeds int64) ([]corpus.Label, error) {
-	jobs, err := choose(nil, nil, seeds)
-	if err != nil {
-		return nil, err
-	}
-	type key struct {
-		program string
-		seed    int64
-	}
-	references := map[key]float64{}
+// labels labels all runs that are there, of the seeds from 1 on whose plain run is
+// there too.
+func (s store) labels() []corpus.Label {
 	var labels []corpus.Label
-	for _, j := range jobs { // the plain case is each program's first
-		o, ok := s.outcome(j)
-		if !ok {
-			continue
-		}
-		k := key{j.program.Name, j.seed}
-		if j.name.Name == programs.Plain {
-			references[k] = o.Metric
-		}
-		if reference, ok := references[k]; ok {
-			l := o.Label(j.program, j.name, j.seed, reference)
-			l.File = file(j)
-			labels = append(labels, l)
+	for _, p := range programs.All() {
+		for seed := int64(1); ; seed++ {
+			reference, ok := s.outcome(job{p, &p.Cases[0], seed})
+			if !ok {
+				break
+			}
+			for i := range p.Cases {
+				j := job{p, &p.Cases[i], seed}
+				if o, ok := s.outcome(j); ok {
+					l := o.Label(p, j.name, seed, reference.Metric)
+					l.File = file(j)
+					labels = append(labels, l)
+				}
+			}
 		}
 	}
-	return labels, nil
+	return labels
 }

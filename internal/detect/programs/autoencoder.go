@@ -21,7 +21,6 @@ func autoencoder() *Program {
 			scheduled("restarts"),
 			resized(4),
 			clipped(0.002, 1),
-			hard("full batches of few", func(r *Recipe) { r.Rows, r.Batch = 64, 0 }).least(0.4),
 			hard("weight decay as a penalty", func(r *Recipe) { r.Penalty = 1e-6 }),
 			hard("losses of millions", func(r *Recipe) { r.Unit = 1e7; r.Optimizer, r.LR, r.Momentum = "sgd", 2, 0.9 }).least(0.6),
 			tuned(800, 0.1, 0),
@@ -33,11 +32,6 @@ func autoencoder() *Program {
 			}),
 			bornDead(20),
 			killed(20),
-			fault(corpus.Oscillating, "tanh, momentum 0.99", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 10, 0.99
-			}),
-			bouncing(0.01, 500),
-			tooFast(1000),
 			faster(300),
 			poisoned(50),
 			infOnce(),
@@ -46,9 +40,6 @@ func autoencoder() *Program {
 				r.Spread, r.Optimizer, r.LR = 255, "sgd", 1e-5
 			}),
 			symmetric(0),
-			fault(corpus.Escape, "tanh, small initialisation", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.05, "sgd", 1, 0.9, 1500
-			}),
 			steeper(6),
 			unthawed(),
 			negatedLoss(),

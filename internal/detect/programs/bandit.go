@@ -29,9 +29,8 @@ func bandit() *Program {
 			fault(corpus.Vanishing, "eight sigmoid layers, plain gradient descent", func(r *Recipe) {
 				r.Hidden, r.Activation, r.Optimizer, r.LR = 8, "sigmoid", "sgd", 0.1
 			}),
-			fault(corpus.Oscillating, "learning rate times 300", func(r *Recipe) { r.LR *= 300 }),
 			fault(corpus.Dying, "rectifiers with biases far below 0", func(r *Recipe) { r.Activation, r.Bias = "relu", -10 }),
-			poisoned(100),
+			mislabelled(100),
 			nanOnce(),
 			logOfZero(),
 			fault(corpus.IllConditioned, "features of scales 1 to 1000", func(r *Recipe) {

@@ -26,19 +26,22 @@ func blob() *Program {
 			tooSlow(1e-5),
 			fault(corpus.Vanishing, "ten sigmoid layers", func(r *Recipe) { r.Hidden, r.Width, r.Activation = 10, 5, "sigmoid" }),
 			fault(corpus.Exploding, "eight exponential layers", func(r *Recipe) { r.Hidden, r.Width, r.Activation = 8, 5, "exp" }),
-			fault(corpus.Exploding, "eight layers, initialisation times 4, clipped", func(r *Recipe) {
-				r.Hidden, r.Width, r.Gain, r.Optimizer, r.LR, r.Clip = 8, 20, 4, "sgd", 0.05, 1
+			fault(corpus.Exploding, "ten layers, initialisation times 4, plain gradient descent", func(r *Recipe) {
+				r.Hidden, r.Width, r.Gain, r.Optimizer, r.LR = 10, 20, 4, "sgd", 1e-4
 			}),
 			bornDead(60),
 			killed(100),
-			bouncing(0.1, 60),
+			bouncing(0.1, 150).with("tanh"),
 			faster(10000),
 			fault(corpus.Diverging, "learning rate 10", func(r *Recipe) { r.Optimizer, r.LR = "sgd", 10 }),
 			poisoned(100),
 			nanOnce(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "features of scales 1 to 1000", func(r *Recipe) { r.Spread, r.Optimizer, r.LR = 1000, "sgd", 1e-6 }),
+			fault(corpus.IllConditioned, "features of scales 1 to 1000", func(r *Recipe) { r.Spread, r.Optimizer, r.LR = 1000, "sgd", 1e-6 }).most(0.7),
 			symmetric(0),
+			fault(corpus.Escape, "three layers of tanh, small initialisation", func(r *Recipe) {
+				r.Hidden, r.Width, r.Activation, r.Gain, r.Optimizer, r.LR, r.Batch = 3, 20, "tanh", 0.08, "sgd", 0.05, 64
+			}),
 			unthawed(),
 			negatedLoss(),
 		},

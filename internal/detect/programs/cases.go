@@ -6,6 +6,22 @@ import (
 	"github.com/seed-140d0f39/gtg/internal/detect/corpus"
 )
 
+// common are the healthy cases that all programs have, the plain one first.
+func common() []Case {
+	return []Case{
+		{Name: Plain, Class: corpus.Healthy},
+		easy("twice the width", func(r *Recipe) { r.Width *= 2 }),
+		easy("half the learning rate", func(r *Recipe) { r.LR /= 2 }),
+		easy("twice the batch", func(r *Recipe) { r.Batch *= 2 }),
+		hard("uneven batches", func(r *Recipe) { r.Batch, r.Uneven = r.Batch+5, true }),
+	}
+}
+
+// easy is a healthy case.
+func easy(name string, change func(*Recipe)) Case {
+	return Case{Name: "healthy, " + name, Class: corpus.Healthy, Least: 0.8, change: change}
+}
+
 // hard is a healthy case of a sort that fools published rules.
 func hard(name string, change func(*Recipe)) Case {
 	return Case{Name: "healthy, " + name, Class: corpus.Healthy, Hard: true, change: change}
@@ -57,6 +73,17 @@ func tuned(before int, factor, shift float64) Case {
 // partly trains all but the first parameter tensors.
 func partly(untrained int) Case {
 	return hard("first layers frozen on purpose", func(r *Recipe) { r.Untrained = untrained })
+}
+
+// with has other hidden units.
+func (c Case) with(activation string) Case {
+	change := c.change
+	c.Name += ", " + activation
+	c.change = func(r *Recipe) {
+		change(r)
+		r.Activation = activation
+	}
+	return c
 }
 
 // tooSlow multiplies the learning rate by a factor far below 1.

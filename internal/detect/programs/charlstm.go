@@ -27,19 +27,21 @@ func charLSTM() *Program {
 			tuned(800, 0.1, 0),
 			partly(1),
 			tooSlow(1e-4),
-			fault(corpus.Exploding, "recurrence times 12, plain gradient descent", func(r *Recipe) {
-				r.Recurrent, r.Optimizer, r.LR = 12, "sgd", 1
+			fault(corpus.Exploding, "recurrence times 30, plain gradient descent", func(r *Recipe) {
+				r.Recurrent, r.Optimizer, r.LR = 30, "sgd", 0.2
 			}),
 			fault(corpus.Vanishing, "initialisation times 0.01, plain gradient descent", func(r *Recipe) {
 				r.Gain, r.Recurrent, r.Optimizer, r.LR = 0.01, 0.01, "sgd", 0.5
 			}),
-			fault(corpus.Oscillating, "Adam with learning rate 1", func(r *Recipe) { r.LR = 1 }),
-			bouncing(0.1, 100),
-			faster(100),
+			bouncing(0.1, 300),
+			faster(1000),
 			mislabelled(100),
 			emptyMask(),
 			logOfZero(),
 			symmetric(0),
+			fault(corpus.Escape, "small initialisation, plain gradient descent", func(r *Recipe) {
+				r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.3, 0.3, "sgd", 0.12, 0.9, 1500
+			}),
 			steeper(8),
 			unthawed(),
 			negatedLoss(),

@@ -32,11 +32,11 @@ func friedman() *Program {
 				r.Hidden, r.Gain, r.Optimizer, r.LR = 10, 3, "sgd", 1e-6
 			}),
 			bornDead(30),
-			fault(corpus.Dying, "one step far too long", func(r *Recipe) { r.Fault = Fault{Kind: Leap, At: 0.3, Size: 3000} }),
-			bouncing(1, 500),
+			killed(30),
+			bouncing(1, 30).with("tanh"),
 			tooFast(3000),
 			faster(1000),
-			poisoned(100),
+			poisoned(20),
 			mislabelled(100),
 			nanOnce(),
 			emptyMask(),
@@ -45,9 +45,6 @@ func friedman() *Program {
 			}),
 			symmetric(0),
 			symmetric(0.1),
-			fault(corpus.Escape, "tanh, small initialisation", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain, r.Optimizer, r.LR, r.Scale, r.Batch, r.Rows = 3, "tanh", 0.2, "sgd", 0.05, 0.2, 0, 300
-			}),
 			steeper(10),
 			unthawed(),
 			negatedStep(),

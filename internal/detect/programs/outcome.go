@@ -30,6 +30,10 @@ type Outcome struct {
 	// Swing is the median, over stretches of 100 steps in the run's second half, of
 	// the loss's range (from the 10th to the 90th percentile) over its median.
 	Swing float64 `json:"swing"`
+	// Moves is the range of the loss on the held-out data, from the 10th to the
+	// 90th percentile of the checks in the run's second half, over its median: what
+	// of the swing is not the batches' noise.
+	Moves float64 `json:"moves"`
 	// Level is the median loss of the run's last quarter over that of its second.
 	Level float64 `json:"level"`
 	// Climb is the loss at the end as a multiple of that before the onset.
@@ -50,7 +54,7 @@ const (
 func (t *trainer) outcome(p *Program, c *Case) *Outcome {
 	tr := t.trace
 	o := &Outcome{Steps: int64(len(tr.losses)), Onset: t.breaker.onset, Accuracies: t.metrics}
-	o.Metric = atLeast(math.Min(p.Chance, -1), t.metric())
+	o.Metric = atLeast(math.Min(p.Chance, -1), t.check())
 	for i := range o.Accuracies {
 		o.Accuracies[i] = atLeast(math.Min(p.Chance, -1), o.Accuracies[i])
 	}
@@ -73,6 +77,7 @@ func (t *trainer) outcome(p *Program, c *Case) *Outcome {
 	}
 	o.Zeros = median(tr.zeros[len(tr.zeros)/2:])
 	o.Swing = finite(swing(tr.losses[len(tr.losses)/2:]))
+	o.Moves = spread(t.checked[len(t.checked)/2:])
 	return o
 }
 
@@ -99,12 +104,21 @@ func descent(losses []float64) (quarter, half int64) {
 	return quarter, int64(len(losses))
 }
 
+// spread is the range of the values from the 10th to the 90th percentile, over
+// their median; 0 of few.
+func spread(v []float64) float64 {
+	if len(v) < 10 {
+		return 0
+	}
+	s := slices.Sorted(slices.Values(v))
+	return finite((s[len(s)*9/10] - s[len(s)/10]) / math.Abs(s[len(s)/2]))
+}
+
 // swing is the median relative range of the losses in stretches of 100 steps.
 func swing(losses []float64) float64 {
 	var ranges []float64
 	for ; len(losses) >= 100; losses = losses[100:] {
-		s := slices.Sorted(slices.Values(losses[:100]))
-		ranges = append(ranges, (s[90]-s[10])/math.Abs(s[50]))
+		ranges = append(ranges, spread(losses[:100]))
 	}
 	if len(ranges) == 0 {
 		return 0
@@ -142,7 +156,7 @@ func (o *Outcome) Label(p *Program, c *Case, seed int64, reference float64) corp
 	case corpus.Dying:
 		l.Confirmed = way <= c.Most && o.Zeros >= 0.6
 	case corpus.Oscillating: // and neither comes down nor runs away
-		l.Confirmed = way <= c.Most && o.Swing >= 0.3 && o.Level > 0.5 && o.Level < 2 && !o.Stopped
+		l.Confirmed = (way <= c.Most || o.Climb > 0.8) && o.Swing >= 0.3 && o.Moves >= 0.3 && o.Level > 0.5 && o.Level < 2 && !o.Stopped
 	case corpus.Saddle:
 		l.Confirmed = way <= c.Most && o.Climb < 1.2 && !o.Stopped
 	case corpus.Vanishing, corpus.TooSlow, corpus.IllConditioned:

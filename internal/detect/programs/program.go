@@ -46,7 +46,7 @@ func All() []*Program {
 		bandit(), factors(), spirals(), recall(),
 	}
 	for _, p := range all {
-		p.Cases = append([]Case{{Name: Plain, Class: corpus.Healthy}}, p.Cases...)
+		p.Cases = append(common(), p.Cases...)
 		for i := range p.Cases {
 			c := &p.Cases[i]
 			if c.Least == 0 {

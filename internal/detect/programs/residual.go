@@ -29,12 +29,8 @@ func spirals() *Program {
 			tuned(1200, 0.1, 0.3),
 			partly(2),
 			tooSlow(1e-5),
-			fault(corpus.Exploding, "initialisation times 30, plain gradient descent", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR = 30, "sgd", 0.1
-			}),
 			fault(corpus.Dying, "rectifiers, biases far below 0", func(r *Recipe) { r.Activation, r.Bias = "relu", -30 }),
 			fault(corpus.Oscillating, "learning rate 1", func(r *Recipe) { r.LR = 1 }),
-			tooFast(3000),
 			faster(3000),
 			mislabelled(300),
 			nanOnce(),

@@ -98,6 +98,7 @@ type trainer struct {
 	trace   *trace
 	opt     *nn.Optimizer
 	metrics []float64
+	checked []float64 // losses on the held-out data
 }
 
 // watched trains with a guard that measures and writes the log.
@@ -143,7 +144,7 @@ func (t *trainer) train(attach func() (*hooks.Guard, error)) (err error) {
 			continue
 		}
 		if step%int64(max(t.Steps/checks, 1)) == 0 {
-			t.metrics = append(t.metrics, t.metric())
+			t.metrics = append(t.metrics, t.check())
 		}
 		select {
 		case <-stop: // gtg says that the run cannot be saved
@@ -197,12 +198,13 @@ func (t *trainer) penalised(loss *ts.Tensor) *ts.Tensor {
 	return loss
 }
 
-// metric is the metric on the held-out data.
-func (t *trainer) metric() (m float64) {
+// check returns the metric on the held-out data and notes the loss there.
+func (t *trainer) check() (m float64) {
 	ts.NoGrad(func() {
 		out := t.task.forward(t.task.test.x, false)
 		defer out.MustDrop()
 		m = t.task.metric(out, t.task.test.y)
+		t.checked = append(t.checked, value(t.task.loss(out, t.task.test.y)))
 	})
 	return m
 }
