@@ -1,13 +1,16 @@
 # What builds and tests without cgo and without libtorch.
 PURE = ./clip/... ./monitor/... ./adapters/... ./cmd/... ./dashboards/... ./internal/browser/... ./internal/delivery/... \
+	./internal/detect/corpus/... ./internal/detect/judge/... ./internal/detect/rivals/... ./internal/detect/score/... \
 	./internal/digest/... ./internal/figures/... ./internal/report/... ./internal/screenshot/... ./internal/servertest/... ./internal/setup/... ./internal/spectrum/... ./rules/...
+# Where the labelled runs are kept, which take most of an hour to train.
+RUNS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/gtg/runs
 # A module of its own, which the patterns leave out and go.work does not name.
 OTEL = cd adapters/otel && GOWORK=off
 
-.PHONY: help setup demo test pure race bench screenshots golden lint fuzz clean
+.PHONY: help setup demo test pure race bench detect screenshots golden lint fuzz clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing and fit gotch to this machine's libtorch
 	@scripts/setup.sh
@@ -32,6 +35,10 @@ race: setup ## Run all tests under the race detector
 bench: setup ## Run the benchmarks: clipping beside others, what a step of gtg costs, ...
 	go run -tags gtg_bench ./internal/clipbench
 	go test -run '^$$' -bench . -benchmem -timeout 30m ./...
+
+detect: setup ## Train the labelled runs, once, and judge them: false alarms and recall, beside the rules of others
+	go run ./internal/detect/generate -o "$(RUNS)"
+	CGO_ENABLED=0 go run ./internal/detect/judge -runs "$(RUNS)"
 
 screenshots: setup ## Train a character model and take the README's pictures of it with Chromium
 	go run ./examples/charrnn -curvature 0.03 -sample 0 -metrics ""
