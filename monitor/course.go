@@ -40,7 +40,6 @@ type Course struct {
 	block            bool // the loss completed a block of the history
 	grads            bool // there was at least one gradient that is not 0, and all were judged
 	curved           bool // gᵀHg was measured and is finite
-	succeeded        bool // the cosine with the last step's gradient was measured
 	before           lossRange
 }
 

@@ -5,12 +5,8 @@ import (
 	"math"
 )
 
-const (
-	// signalMeasured is how many cosines there must be before their mean says
-	// anything, and signalSlow the weight of the newest in the long mean.
-	signalMeasured = 32
-	signalSlow     = 1.0 / 512
-)
+// signalMeasured is how many cosines there must be before their mean says anything.
+const signalMeasured = 32
 
 // successiveCourse is what the course knows of how successive gradients relate.
 // Its windows count measurements, not steps.
@@ -18,19 +14,16 @@ type successiveCourse struct {
 	Cosines  window  `json:"cosines"`  // with the gradient of the step before
 	Cosines2 window  `json:"cosines2"` // with that of the step before the last
 	Count    int64   `json:"count"`
-	Mean     float64 `json:"mean"`  // the long mean of the cosine
 	Early    float64 `json:"early"` // the mean of the first window
 	Error    float64 `json:"error"` // the last standard error of a cosine
 }
 
 func (c *Course) observeSuccessive(s *Step) {
 	now := &c.now.Successive
-	c.succeeded = false
 	cosine, ok := s.Successive.Cosine.Finite()
 	if !ok || math.Abs(cosine) > 1 {
 		return
 	}
-	c.succeeded = true
 	now.Cosines.push(cosine)
 	if cosine2, ok := s.Successive.Cosine2.Finite(); ok && math.Abs(cosine2) <= 1 {
 		now.Cosines2.push(cosine2)
@@ -39,7 +32,6 @@ func (c *Course) observeSuccessive(s *Step) {
 		now.Error = min(math.Abs(err), 1)
 	}
 	now.Count++
-	now.Mean += max(signalSlow, 1/float64(now.Count)) * (cosine - now.Mean)
 	if now.Count == span {
 		now.Early, _ = now.Cosines.mean()
 	}

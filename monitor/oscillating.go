@@ -70,7 +70,7 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 	fall, late, err := h.late()
 	err *= stuckErrors
 	d.level, d.start = late, c.Start()
-	d.swing = c.now.Losses.deviation() / math.Abs(late)
+	d.swing = min(c.now.Losses.deviation()/math.Abs(late), largest)
 	now := &d.now
 	if now.Latch.On {
 		calm := d.tooLong(c, oscillatingCalm) == ""
