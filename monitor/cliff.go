@@ -11,6 +11,13 @@ import (
 // several steps off one cliff are one incident.
 const cliffQuiet = 50
 
+const (
+	// cliffMemory is for how many norms an incident is remembered, cliffHigher how
+	// many times the highest remembered one the next of many is at least.
+	cliffMemory = 2048
+	cliffHigher = 2
+)
+
 // Where the norm's recent median is below cliffSmall of the run's baseline, the
 // run has converged but for single examples, and an outlier is no cliff unless
 // it is above clip.RangeRatio times the baseline.
@@ -22,7 +29,9 @@ const cliffSmall = 0.2
 // a converged run, which may well be clipped and are no news. What climbs in many
 // steps is clipped by Outlier's ceiling and is no cliff here. It fires in the same step and
 // resolves after cliffQuiet records within the range. Within a window after a leap of the
-// learning rate upwards nothing is judged: longer steps lead to other slopes. A rise in many small
+// learning rate upwards nothing is judged: longer steps lead to other slopes. After two
+// incidents within cliffMemory norms the next must be higher: such gradients are the run's
+// own, as with rewards that have no variance. A rise in many small
 // steps is a trend and no cliff; a new level that stays becomes the range
 // (Deep Learning, section 8.2.4 and figure 8.3; Pascanu, Mikolov and Bengio
 // 2013, section 3).
@@ -39,11 +48,15 @@ type cliffState struct {
 	// Rebased is the step at which outliers of this incident became the range.
 	Rebased int64  `json:"rebased"`
 	Why     string `json:"why,omitempty"`
+	// Norms since the last two incidents ended, and the largest norm of both.
+	Since [2]int64 `json:"since"`
+	Peak  float64  `json:"peak"`
 }
 
 func newCliff() *cliff {
 	d := &cliff{}
 	d.now.Range = clip.NewRange()
+	d.now.Since = [2]int64{cliffMemory, cliffMemory}
 	return d
 }
 
@@ -76,19 +89,39 @@ func (d *cliff) Observe(s *Step, c *Course) Condition {
 		baseline := math.Exp(c.Baseline())
 		outlier = median > cliffSmall*baseline || norm > clip.RangeRatio*baseline
 	}
+	if usual := d.usual(norm); usual && outlier && !d.now.Latch.On {
+		outlier, d.now.Since = false, [2]int64{}
+	}
 	if outlier {
 		if !d.now.Latch.On {
 			d.now.Steps, d.now.Worst, d.now.Rebased, d.now.Why = 0, 0, 0, ""
 		}
 		d.now.Steps++
 		d.now.Worst = max(d.now.Worst, min(norm/limit, largest))
+		d.now.Peak = max(d.now.Peak, norm)
 		d.norm, d.limit, d.median = norm, limit, median
 	}
+	was := d.now.Latch.On
 	condition := d.now.Latch.observe(outlier, !outlier, 1, cliffQuiet)
+	if was && !d.now.Latch.On {
+		d.now.Since = [2]int64{0, d.now.Since[0]}
+	}
 	if d.now.Range.Rebased() && d.now.Latch.On {
 		d.now.Rebased, d.now.Why = s.Step, c.now.Schedule.why()
 	}
 	return condition
+}
+
+// usual says whether a norm is no news: two incidents within cliffMemory are the run's
+// own nature, and the third must be higher.
+func (d *cliff) usual(norm float64) bool {
+	for i := range d.now.Since {
+		d.now.Since[i] = min(d.now.Since[i]+1, cliffMemory)
+	}
+	if d.now.Since[0] == cliffMemory {
+		d.now.Peak = 0
+	}
+	return d.now.Since[1] < cliffMemory && norm <= cliffHigher*d.now.Peak
 }
 
 func (d *cliff) Explain(e *Event) {

@@ -59,6 +59,22 @@ func TestCliff(t *testing.T) {
 			magnify(s, 100)
 		}
 	}}.silent(t, Cliff)
+	// Gradients without a variance: two incidents are said, and then only higher ones.
+	pareto := recipe{name: "no variance", steps: 4000, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
+		if t >= 500 && t%200 == 0 {
+			magnify(s, []float64{100, 60, 40, 80}[t/200%4])
+		}
+		if t == 3100 {
+			magnify(s, 1000)
+		}
+	}}
+	var at []int64
+	for _, e := range observe(pareto.run(), pareto.make(1)) {
+		if e.Kind == Cliff && e.State == Firing {
+			at = append(at, e.Step)
+		}
+	}
+	require.Equal(t, []int64{601, 801, 3101}, at)
 	// A trend is no cliff.
 	recipe{name: "trend", steps: 3000, loss: plainLoss, norm: func(t int, r *rand.Rand) float64 {
 		return (1 + float64(t)/50) * plainNorm(t, r)

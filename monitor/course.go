@@ -183,10 +183,10 @@ func (c *Course) falling() bool {
 }
 
 // progressed says whether the recent loss lies below its start by more than
-// the given share of the start's size.
+// the given share of the start's size and by more than the noise of single losses.
 func (c *Course) progressed(share float64) bool {
 	level, ok := c.Level()
-	return ok && c.now.Start-level > share*math.Abs(c.now.Start)
+	return ok && c.now.Start-level > max(share*math.Abs(c.now.Start), c.now.Losses.deviation())
 }
 
 // flat says whether the loss did not fall, or by less than 1 %, from the last but one

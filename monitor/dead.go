@@ -39,19 +39,20 @@ func newDead(run *Run) *dead { return &dead{run: run} }
 func (d *dead) Kind() Kind { return Dead }
 
 func (r *record) dead() bool {
-	return r.Norm != 0 && (r.Zero >= deadRecords || r.Nearly >= deadRecords && r.Low < deadAlive)
+	return r.Zero >= deadRecords || r.Nearly >= deadRecords && r.Low < deadAlive
 }
 
 func (d *dead) Observe(_ *Step, c *Course) Condition {
 	if !c.grads {
 		return Undecided
 	}
-	// Gradients that vanish end in zeros, and are not dead.
+	// Gradients that vanish end in zeros, and weights that are 0 carry none back: neither is dead.
+	symmetric, _ := c.symmetric()
 	vanishing := c.now.Depth.Records >= early && c.now.Depth.Reach < math.Log(vanishingReach)
 	d.count = 0
 	for i := range c.now.Params {
 		r := &c.now.Params[i]
-		if vanishing || !r.dead() {
+		if vanishing || symmetric > 0 || !r.dead() {
 			continue
 		}
 		if d.count == 0 || d.run.Params[i].Numel > d.run.Params[d.worst].Numel {

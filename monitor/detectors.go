@@ -16,7 +16,7 @@ func Detectors(run *Run) []Detector {
 		newOscillating(),
 		newIllConditioned(),
 		newStagnating(),
-		newPlateau(),
+		newPlateau(run),
 		newCriticalPoint(),
 		newRisingGradient(),
 		newClipSaturated(),

@@ -17,6 +17,9 @@ const (
 	// oscillatingUpdate is the update-to-weight ratio from which on weights are made
 	// anew within a few steps.
 	oscillatingUpdate = 0.3
+	// oscillatingLeft is the share of its start that the loss has at most, where the
+	// gradients go to and fro and it falls no more, in a run that has learned.
+	oscillatingLeft = 0.5
 	// oscillatingSwing is the deviation of the loss, as a share of its level, that
 	// counts as swinging up and down.
 	oscillatingSwing = 0.02
@@ -78,7 +81,11 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 		return now.Latch.observe(false, calm || better, 1, oscillatingQuiet)
 	}
 	d.why = d.tooLong(c, 1)
-	swings := d.why != "" && d.swing > oscillatingSwing && fall <= err && !c.learning()
+	learned := c.learning()
+	if d.why == "cosine" && c.now.Low > 0 {
+		learned = learned && late < oscillatingLeft*c.now.Low
+	}
+	swings := d.why != "" && d.swing > oscillatingSwing && fall <= err && !learned
 	condition := now.Latch.observe(swings, !swings, 2, oscillatingQuiet)
 	now.Level = late
 	return condition

@@ -14,6 +14,20 @@ type record struct {
 	Norm      float64 `json:"norm"`      // of the parameter itself when it was last measured; -1 when never
 }
 
+// symmetric says whether weights are all exactly 0 and so get a gradient of exactly 0:
+// a start from which no unit can come to differ from another.
+func (c *Course) symmetric() (weights, first int) {
+	for _, i := range c.slope.index {
+		if r := &c.now.Params[i]; r.Norm == 0 && r.Zero >= deadRecords {
+			if weights == 0 {
+				first = i
+			}
+			weights++
+		}
+	}
+	return weights, first
+}
+
 // observeParams follows each parameter's gradient. A step in which every
 // gradient is 0 or undefined says nothing about single parameters (a hinge loss
 // that has reached 0 is the healthy case), nor does one that is not finite or

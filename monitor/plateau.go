@@ -2,20 +2,45 @@ package monitor
 
 import "fmt"
 
-// plateau fires when the loss is [stuck] and gᵀg has shrunk below 1 % of its
+// plateau fires when weights are all exactly 0 and get no gradient, the saddle point of a
+// symmetric start, or when the loss is [stuck] and gᵀg has shrunk below 1 % of its
 // first level: a flat region, or a critical point such as a saddle, far from
 // where a run should end (Deep Learning, section 8.2.3).
-type plateau struct{ stuck }
+type plateau struct {
+	stuck
+	run              *Run
+	symmetric, first int
+}
 
-func newPlateau() *plateau { return &plateau{} }
+func newPlateau(run *Run) *plateau { return &plateau{run: run} }
 
 func (d *plateau) Kind() Kind { return Plateau }
 
-func (d *plateau) Observe(_ *Step, c *Course) Condition { return d.observe(c, true) }
+func (d *plateau) Observe(_ *Step, c *Course) Condition {
+	if d.symmetric, d.first = c.symmetric(); d.symmetric > 0 {
+		d.now.Symmetric = true
+		d.level, _ = c.Level()
+		d.start, d.now.Level = c.Start(), d.level
+		return Holding
+	}
+	if d.now.Symmetric {
+		d.now.Symmetric = false
+		return Clear
+	}
+	return d.observe(c, true)
+}
 
 func (d *plateau) Explain(e *Event) {
 	e.describe(Warning, "8.2.3", "Break the symmetry with a random initialisation of the usual scale, and try momentum or a higher learning rate to cross the flat region.")
 	e.Values = d.values()
+	if d.symmetric > 0 && e.State != Resolved {
+		e.Advice = "Initialise the weights at random: units that begin alike stay alike."
+		e.Param = d.run.Params[d.first].Name
+		e.Values["weights"] = float64(d.symmetric)
+		e.Summary = fmt.Sprintf("%s been exactly 0 with a gradient of exactly 0 for %d records, the first of them %s: a symmetric start, where nothing breaks the tie between units.",
+			has(d.symmetric), deadRecords, e.Param)
+		return
+	}
 	if e.State == Resolved {
 		e.Summary = fmt.Sprintf("The loss has left the plateau of about %.4g on which it was at step %d, and is at %.4g.", d.now.Level, e.Since, d.level)
 		return
@@ -23,4 +48,12 @@ func (d *plateau) Explain(e *Event) {
 	e.Values["fall"] = d.fall
 	e.Summary = fmt.Sprintf("The loss is flat at %.4g, where it began (%.4g), and gᵀg has shrunk to %.3g of its first level.",
 		d.level, d.start, d.ratio)
+}
+
+// has begins a sentence about so many weight tensors.
+func has(n int) string {
+	if n == 1 {
+		return "1 weight tensor has"
+	}
+	return fmt.Sprintf("%d weight tensors have", n)
 }

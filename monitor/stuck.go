@@ -51,6 +51,8 @@ type stuck struct {
 type stuckState struct {
 	Latch latch   `json:"latch"`
 	Level float64 `json:"level"` // where the loss was stuck
+	// Symmetric: weights that are all 0 hold it there.
+	Symmetric bool `json:"symmetric,omitempty"`
 }
 
 // observe says whether the loss is stuck with gᵀg as it should be: shrunk says
@@ -86,12 +88,14 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 	err *= stuckErrors
 	moved, measured := c.Moved()
 	d.immobile = measured && moved < stuckMoved && fall < err
-	if !d.immobile && !flat(c, fall, late, err) || shrunk != (d.hasNorm && d.ratio < stuckShrunk) {
-		return Clear
-	}
 	d.moved, d.signal = moved, 0
+	noise := false // what is left of a strong gradient
 	if share, err, ok := c.Signal(); ok {
 		d.signal = max(share-2*err, 0)
+		noise = !shrunk && d.signal == 0
+	}
+	if !d.immobile && (noise || !flat(c, fall, late, err)) || shrunk != (d.hasNorm && d.ratio < stuckShrunk) {
+		return Clear
 	}
 	now.Level, d.level, d.fall = late, late, fall
 	return now.Latch.observe(true, false, 1, stuckQuiet)

@@ -54,10 +54,9 @@ func TestStagnatingAsksForLongerSteps(t *testing.T) {
 	require.Equal(t, Stagnating, e.Kind)
 	require.Contains(t, e.Advice, "Raise the learning rate")
 	require.InDelta(t, 0.8-2*0.06, e.Values["signal"], 0.06)
+	// What has nothing in common from step to step is noise, as in fine-tuning from good weights.
 	flat.edit = toAndFro(0, 0)
-	e = observe(flat.run(), flat.make(1))[0]
-	require.NotContains(t, e.Advice, "Raise")
-	require.NotContains(t, e.Values, "signal")
+	flat.silent(t, Stagnating)
 }
 
 // A cosine that is none is not learned from.

@@ -45,9 +45,10 @@ var kinds = map[Class][]monitor.Kind{
 	NonFinite:      {monitor.NonFinite},
 	IllConditioned: {monitor.IllConditioned, monitor.Oscillating, monitor.Stagnating},
 	Saddle:         {monitor.Plateau, monitor.Stagnating, monitor.CriticalPoint},
-	Escape:         {monitor.Plateau, monitor.Stagnating},
-	Frozen:         {monitor.Frozen},
-	SignError:      {monitor.Diverging, monitor.Exploding, monitor.NonFinite},
+	// Most such plateaus come of too small an initialisation.
+	Escape:    {monitor.Plateau, monitor.Stagnating, monitor.Vanishing},
+	Frozen:    {monitor.Frozen},
+	SignError: {monitor.Diverging, monitor.Exploding, monitor.NonFinite},
 }
 
 // Kinds are the kinds of events that name the class rightly; none for Healthy.
