@@ -2,7 +2,8 @@ package programs
 
 import (
 	"math"
-	"math/rand/v2"
+
+	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/seed-140d0f39/gtg/internal/detect/corpus"
 )
@@ -68,28 +69,10 @@ func (b *builder) waves(rows int, noise float64) examples {
 	return examples{tensor(x, int64(rows), 2), tensor(y, int64(rows), 1)}
 }
 
-// error draws from N(0, 1), or from Student's t with 1.5 degrees of freedom, which
-// is a normal variable divided by the root of a mean of 1.5 squares of such.
+// error draws from N(0, 1), or from Student's t with 1.5 degrees of freedom.
 func (b *builder) error() float64 {
-	if !b.Tails {
-		return b.data.NormFloat64()
+	if b.Tails {
+		return distuv.StudentsT{Sigma: 1, Nu: 1.5, Src: b.data}.Rand()
 	}
-	return b.data.NormFloat64() / math.Sqrt(gamma(b.data, 0.75)/0.75)
-}
-
-// gamma draws from the gamma distribution of a shape below 1 (Marsaglia and Tsang
-// 2000, for the shape + 1, and their note on smaller ones).
-func gamma(random *rand.Rand, shape float64) float64 {
-	d := shape + 1 - 1.0/3
-	c := 1 / math.Sqrt(9*d)
-	for {
-		z := random.NormFloat64()
-		v := 1 + c*z
-		if v <= 0 {
-			continue
-		}
-		if v *= v * v; math.Log(random.Float64()) < z*z/2+d-d*v+d*math.Log(v) {
-			return d * v * math.Pow(random.Float64(), 1/shape)
-		}
-	}
+	return b.data.NormFloat64()
 }
