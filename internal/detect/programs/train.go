@@ -62,7 +62,7 @@ func Run(p *Program, c *Case, seed int64, log io.Writer) (*Outcome, error) {
 	for i := range recipe.Untrained {
 		t.network.params[i].tensor.MustRequiresGrad_(false)
 	}
-	t.breaker = breaker{recipe.Fault, recipe.Fault.onset(recipe.Steps, seed), seed, t.network, stream(seed, faultStream)}
+	t.breaker = breaker{recipe.Fault, recipe.Fault.onset(recipe.Steps, seed), t.network, stream(seed, faultStream)}
 	if err := t.watched(p, c); err != nil {
 		return nil, fmt.Errorf("%s, %s, seed %d: %w", p.Name, c.Name, seed, err)
 	}
