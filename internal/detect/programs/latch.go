@@ -21,7 +21,7 @@ func latch() *Program {
 			scheduled("warm-up"),
 			scheduled("steps"),
 			resized(100),
-			clipped(0.05, 5),
+			clippedEarly(0.05, 5),
 			hard("a tenth of the labels wrong", func(r *Recipe) { r.Noise, r.LR = 0.1, 0.02 }).least(0.7),
 			hard("batches of two", func(r *Recipe) { r.Batch, r.LR = 2, 0.01 }),
 			tuned(1200, 0.1, 0),

@@ -52,9 +52,9 @@ const (
 func (t *trainer) outcome(p *Program, c *Case) *Outcome {
 	tr := t.trace
 	o := &Outcome{Steps: int64(len(tr.losses)), Onset: t.breaker.onset, Accuracies: t.metrics}
-	o.Metric = atLeast(math.Min(p.Chance, -1), t.last)
-	for i := range o.Accuracies {
-		o.Accuracies[i] = atLeast(math.Min(p.Chance, -1), o.Accuracies[i])
+	o.Metric = metric(t.last)
+	for i, m := range o.Accuracies {
+		o.Accuracies[i] = metric(m)
 	}
 	o.Stopped = o.Steps < int64(t.Steps)
 	on := int(min(o.Onset, o.Steps)) - 1
@@ -78,6 +78,9 @@ func (t *trainer) outcome(p *Program, c *Case) *Outcome {
 	o.Moves = spread(t.checked[len(t.checked)/2:])
 	return o
 }
+
+// metric keeps four decimals of a metric, and -1 at least.
+func metric(m float64) float64 { return math.Round(1e4*atLeast(-1, m)) / 1e4 }
 
 // descent finds where a quarter and half of the loss's descent were made, 0 where
 // there was none.
