@@ -21,6 +21,9 @@ func circle() *Program {
 			clipped(0.01, 1),
 			hard("seventeen layers", func(r *Recipe) { r.Hidden, r.LR = 17, 2e-3; r.Steps = 1200 }).least(0.6),
 			hard("full batches", func(r *Recipe) { r.Batch = 0 }),
+			hard("a long flat start", func(r *Recipe) {
+				r.Hidden, r.Width, r.Gain, r.Optimizer, r.LR, r.Steps = 3, 20, 0.55, "sgd", 0.2, 2300
+			}),
 			tuned(1200, 0.1, 0),
 			partly(2),
 			tooSlow(1e-5),

@@ -24,6 +24,7 @@ func latch() *Program {
 			clippedEarly(0.05, 5),
 			hard("a tenth of the labels wrong", func(r *Recipe) { r.Noise, r.LR = 0.1, 0.02 }).least(0.7),
 			hard("batches of two", func(r *Recipe) { r.Batch, r.LR = 2, 0.01 }),
+			hard("a long flat start", func(r *Recipe) { r.Gain, r.Recurrent, r.LR, r.Momentum = 0.1, 0.8, 0.25, 0 }),
 			tuned(1200, 0.1, 0),
 			tooSlow(1e-5),
 			fault(corpus.Vanishing, "recurrence times 0.1, no momentum", func(r *Recipe) { r.Recurrent, r.Momentum = 0.1, 0 }),

@@ -23,6 +23,9 @@ func sine() *Program {
 			hard("batches of one", func(r *Recipe) { r.Batch, r.LR = 1, 0.02 }),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9 }),
 			hard("full batches at the edge of stability", func(r *Recipe) { r.Batch, r.Rows, r.LR = 0, 256, 0.12 }),
+			hard("a long flat start", func(r *Recipe) {
+				r.Hidden, r.Gain, r.Steps, r.Batch, r.Rows = 3, 0.45, 2300, 0, 256
+			}),
 			tuned(1500, 0.2, 0.4),
 			tooSlow(1e-5),
 			fault(corpus.Vanishing, "ten sigmoid layers", func(r *Recipe) { r.Hidden, r.Activation = 10, "sigmoid" }),
