@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strconv"
 
 	"github.com/seed-140d0f39/gtg/internal/detect/programs"
@@ -29,6 +30,9 @@ func work(args []string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("seed %q: %w", args[2], err)
 	}
+	// Garbage is collected between steps only, by gtg: gotch does not keep its
+	// tensors alive while libtorch works on them.
+	debug.SetGCPercent(-1)
 	o, err := record(p, c, seed, args[3])
 	if err != nil {
 		return err

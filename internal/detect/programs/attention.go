@@ -22,7 +22,7 @@ func recall() *Program {
 		Cases: []Case{
 			scheduled("warm-up"),
 			resized(8),
-			clipped(0.05, 1),
+			clippedEarly(0.05, 1),
 			hard("a twentieth of the labels wrong", func(r *Recipe) { r.Noise = 0.05 }).least(0.7),
 			hard("weight decay", func(r *Recipe) { r.WeightDecay = 0.1 }).least(0.7),
 			tuned(1200, 0.1, 0),

@@ -60,6 +60,14 @@ func clipped(norm, factor float64) Case {
 	return hard("clipped at every step", func(r *Recipe) { r.Clip = norm; r.LR *= factor })
 }
 
+// clippedEarly has a threshold that nearly every step exceeds until the gradients
+// have become small.
+func clippedEarly(norm, factor float64) Case {
+	c := clipped(norm, factor)
+	c.Name = "healthy, clipped at every step until it has learnt"
+	return c
+}
+
 // tuned goes on from weights that the plain program learns in so many steps, with
 // a lower learning rate, on a task that is shifted a little or not at all.
 func tuned(before int, factor, shift float64) Case {

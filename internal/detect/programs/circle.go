@@ -21,6 +21,9 @@ func circle() *Program {
 			clipped(0.01, 1),
 			hard("seventeen layers", func(r *Recipe) { r.Hidden, r.LR = 17, 2e-3; r.Steps = 1200 }).least(0.6),
 			hard("full batches", func(r *Recipe) { r.Batch = 0 }),
+			hard("a long flat start", func(r *Recipe) {
+				r.Hidden, r.Width, r.Gain, r.Optimizer, r.LR, r.Steps = 3, 20, 0.55, "sgd", 0.2, 2300
+			}),
 			tuned(1200, 0.1, 0),
 			partly(2),
 			tooSlow(1e-5),
@@ -31,13 +34,12 @@ func circle() *Program {
 			fault(corpus.Exploding, "eight exponential layers", func(r *Recipe) { r.Hidden, r.Activation, r.LR = 8, "exp", 1e-3 }),
 			fault(corpus.Dying, "biases far below 0", func(r *Recipe) { r.Activation, r.Bias = "relu", -5 }),
 			fault(corpus.Oscillating, "Adam with learning rate 0.5", func(r *Recipe) { r.Hidden, r.Width, r.LR = 2, 20, 0.5 }),
-			bouncing(0.1, 15),
 			nanOnce(),
 			emptyMask(),
 			fault(corpus.IllConditioned, "features of scales 1 to 300", func(r *Recipe) { r.Spread, r.Optimizer, r.LR = 300, "sgd", 1e-3 }),
 			symmetric(0),
 			fault(corpus.Escape, "small initialisation, plain gradient descent", func(r *Recipe) {
-				r.Hidden, r.Width, r.Gain, r.Optimizer, r.LR, r.Steps = 3, 20, 0.36, "sgd", 0.17, 2300
+				r.Hidden, r.Width, r.Gain, r.Optimizer, r.LR, r.Steps = 3, 20, 0.35, "sgd", 0.17, 2100
 			}),
 			unthawed(),
 			negatedLoss(),

@@ -25,6 +25,7 @@ func digitsMLP() *Program {
 			hard("dropout", func(r *Recipe) { r.Dropout = 0.5 }).least(0.7),
 			hard("few examples, learnt by heart", func(r *Recipe) { r.Rows = 100 }).least(0.6),
 			hard("weight decay", func(r *Recipe) { r.WeightDecay = 2e-3 }),
+			hard("a long flat start", func(r *Recipe) { r.Activation, r.Gain, r.LR, r.Steps = "tanh", 0.12, 0.1, 1800 }),
 			tuned(800, 0.1, 0),
 			partly(2),
 			tooSlow(1e-4),

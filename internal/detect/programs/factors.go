@@ -21,7 +21,7 @@ func factors() *Program {
 			scheduled("warm-up"),
 			scheduled("steps"),
 			resized(4),
-			clipped(0.1, 4),
+			clippedEarly(0.1, 4),
 			hard("full batches", func(r *Recipe) { r.Batch, r.Rows = 0, 200 }),
 			hard("noise of infinite variance", func(r *Recipe) { r.Tails, r.Noise, r.LR = true, 0.1, 0.01 }).least(0.6),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9 }),

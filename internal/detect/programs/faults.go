@@ -12,7 +12,6 @@ import (
 type breaker struct {
 	Fault
 	onset   int64
-	seed    int64
 	network *network
 	random  *rand.Rand
 }

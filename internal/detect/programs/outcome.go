@@ -3,8 +3,6 @@ package programs
 import (
 	"math"
 	"slices"
-
-	"github.com/seed-140d0f39/gtg/internal/detect/corpus"
 )
 
 // An Outcome is what became of a run.
@@ -54,9 +52,9 @@ const (
 func (t *trainer) outcome(p *Program, c *Case) *Outcome {
 	tr := t.trace
 	o := &Outcome{Steps: int64(len(tr.losses)), Onset: t.breaker.onset, Accuracies: t.metrics}
-	o.Metric = atLeast(math.Min(p.Chance, -1), t.check())
-	for i := range o.Accuracies {
-		o.Accuracies[i] = atLeast(math.Min(p.Chance, -1), o.Accuracies[i])
+	o.Metric = metric(t.last)
+	for i, m := range o.Accuracies {
+		o.Accuracies[i] = metric(m)
 	}
 	o.Stopped = o.Steps < int64(t.Steps)
 	on := int(min(o.Onset, o.Steps)) - 1
@@ -81,6 +79,9 @@ func (t *trainer) outcome(p *Program, c *Case) *Outcome {
 	return o
 }
 
+// metric keeps four decimals of a metric, and -1 at least.
+func metric(m float64) float64 { return math.Round(1e4*atLeast(-1, m)) / 1e4 }
+
 // descent finds where a quarter and half of the loss's descent were made, 0 where
 // there was none.
 func descent(losses []float64) (quarter, half int64) {
@@ -102,103 +103,4 @@ func descent(losses []float64) (quarter, half int64) {
 		}
 	}
 	return quarter, int64(len(losses))
-}
-
-// spread is the range of the values from the 10th to the 90th percentile, over
-// their median; 0 of few.
-func spread(v []float64) float64 {
-	if len(v) < 10 {
-		return 0
-	}
-	s := slices.Sorted(slices.Values(v))
-	return finite((s[len(s)*9/10] - s[len(s)/10]) / math.Abs(s[len(s)/2]))
-}
-
-// swing is the median relative range of the losses in stretches of 100 steps.
-func swing(losses []float64) float64 {
-	var ranges []float64
-	for ; len(losses) >= 100; losses = losses[100:] {
-		ranges = append(ranges, spread(losses[:100]))
-	}
-	if len(ranges) == 0 {
-		return 0
-	}
-	return median(ranges)
-}
-
-// Label says what was done to the run and whether it had its effect; reference is
-// the metric of the plain run of the same program and seed.
-func (o *Outcome) Label(p *Program, c *Case, seed int64, reference float64) corpus.Label {
-	l := corpus.Label{
-		Program: p.Name, Case: c.Name, Seed: seed, Class: c.Class, Hard: c.Hard, HeldOut: p.HeldOut,
-		Onset: o.Onset, Steps: o.Steps, Metric: o.Metric, Reference: reference, Chance: p.Chance, Accuracies: o.Accuracies,
-	}
-	way := (o.Metric - p.Chance) / (reference - p.Chance)
-	switch c.Class {
-	case corpus.Healthy:
-		l.Onset = 0
-		l.Confirmed = way >= c.Least && !o.Stopped
-	case corpus.Poisoned:
-		l.End = min(o.Onset+20, o.Steps)
-		l.Confirmed = max(o.Loss, o.Norm) >= 10 && !o.Broken && way >= 0.7
-	case corpus.Cliffs:
-		l.Confirmed = o.Norm >= 20
-	case corpus.NonFinite:
-		if !p.Recipe(c).Fault.Lasting {
-			l.End = o.Onset
-		}
-		l.Confirmed = o.Broken
-	case corpus.Frozen:
-		l.Confirmed = o.Silent > 0.5
-	case corpus.Escape:
-		l.End = o.Half
-		l.Confirmed = float64(o.Flat) >= 0.4*float64(o.Steps) && o.Half < o.Steps && way >= 0.5
-	case corpus.Dying:
-		l.Confirmed = way <= c.Most && o.Zeros >= 0.6
-	case corpus.Oscillating: // and neither comes down nor runs away
-		l.Confirmed = (way <= c.Most || o.Climb > 0.8) && o.Swing >= 0.3 && o.Moves >= 0.3 && o.Level > 0.5 && o.Level < 2 && !o.Stopped
-	case corpus.Saddle:
-		l.Confirmed = way <= c.Most && o.Climb < 1.2 && !o.Stopped
-	case corpus.Vanishing, corpus.TooSlow, corpus.IllConditioned:
-		l.Confirmed = way <= c.Most && o.Climb < 3 && !o.Stopped
-	case corpus.Diverging:
-		l.Confirmed = way <= c.Most && (o.Climb > 1.2 || o.Stopped)
-	default:
-		l.Confirmed = way <= c.Most
-	}
-	if math.IsNaN(way) {
-		l.Confirmed = false
-	}
-	return l
-}
-
-// finite keeps a quotient of what may not be finite within JSON.
-func finite(v float64) float64 {
-	if math.IsNaN(v) {
-		return 0
-	}
-	return min(max(v, -math.MaxFloat32), math.MaxFloat32)
-}
-
-func absolute(v []float64) []float64 {
-	a := make([]float64, len(v))
-	for i := range v {
-		a[i] = math.Abs(v[i])
-	}
-	return a
-}
-
-func tail(v []float64, n int) []float64 { return v[max(0, len(v)-n):] }
-
-func mean(v []float64) float64 {
-	var sum float64
-	for _, x := range v {
-		sum += x
-	}
-	return sum / float64(len(v))
-}
-
-func median(v []float64) float64 {
-	s := slices.Sorted(slices.Values(v))
-	return s[len(s)/2]
 }

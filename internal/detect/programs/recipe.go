@@ -73,7 +73,7 @@ func (f Fault) onset(steps int, seed int64) int64 {
 	if f.At == 0 {
 		return 1
 	}
-	// Each seed has a step of its own, which no interval of measurements divides.
+	// Each seed has a step of its own, and an odd one.
 	shift := float64((seed*37+11)%100) / 1000
 	return int64((f.At+shift)*float64(steps)) | 1
 }

@@ -21,7 +21,7 @@ func spirals() *Program {
 			scheduled("warm-up and cosine"),
 			scheduled("restarts"),
 			resized(128),
-			clipped(0.05, 1),
+			clippedEarly(0.05, 1),
 			hard("a fifth of the labels wrong", func(r *Recipe) { r.Noise = 0.2 }).least(0.7),
 			hard("weight decay", func(r *Recipe) { r.WeightDecay = 0.3 }),
 			hard("dropout", func(r *Recipe) { r.Dropout = 0.1 }).least(0.75),

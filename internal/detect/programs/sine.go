@@ -2,7 +2,8 @@ package programs
 
 import (
 	"math"
-	"math/rand/v2"
+
+	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/seed-140d0f39/gtg/internal/detect/corpus"
 )
@@ -22,6 +23,9 @@ func sine() *Program {
 			hard("batches of one", func(r *Recipe) { r.Batch, r.LR = 1, 0.02 }),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9 }),
 			hard("full batches at the edge of stability", func(r *Recipe) { r.Batch, r.Rows, r.LR = 0, 256, 0.12 }),
+			hard("a long flat start", func(r *Recipe) {
+				r.Hidden, r.Gain, r.Steps, r.Batch, r.Rows = 3, 0.45, 2300, 0, 256
+			}),
 			tuned(1500, 0.2, 0.4),
 			tooSlow(1e-5),
 			fault(corpus.Vanishing, "ten sigmoid layers", func(r *Recipe) { r.Hidden, r.Activation = 10, "sigmoid" }),
@@ -42,7 +46,7 @@ func sine() *Program {
 			fault(corpus.IllConditioned, "features of scales 1 to 300", func(r *Recipe) { r.Spread, r.LR = 300, 1e-4 }),
 			symmetric(0.3),
 			fault(corpus.Escape, "small initialisation", func(r *Recipe) {
-				r.Hidden, r.Gain, r.LR, r.Steps, r.Batch, r.Rows = 3, 0.19, 0.1, 2500, 0, 256
+				r.Hidden, r.Gain, r.LR, r.Steps, r.Batch, r.Rows = 3, 0.19, 0.1, 2300, 0, 256
 			}),
 			steeper(5),
 			unthawed(),
@@ -68,28 +72,10 @@ func (b *builder) waves(rows int, noise float64) examples {
 	return examples{tensor(x, int64(rows), 2), tensor(y, int64(rows), 1)}
 }
 
-// error draws from N(0, 1), or from Student's t with 1.5 degrees of freedom, which
-// is a normal variable divided by the root of a mean of 1.5 squares of such.
+// error draws from N(0, 1), or from Student's t with 1.5 degrees of freedom.
 func (b *builder) error() float64 {
-	if !b.Tails {
-		return b.data.NormFloat64()
+	if b.Tails {
+		return distuv.StudentsT{Sigma: 1, Nu: 1.5, Src: b.data}.Rand()
 	}
-	return b.data.NormFloat64() / math.Sqrt(gamma(b.data, 0.75)/0.75)
-}
-
-// gamma draws from the gamma distribution of a shape below 1 (Marsaglia and Tsang
-// 2000, for the shape + 1, and their note on smaller ones).
-func gamma(random *rand.Rand, shape float64) float64 {
-	d := shape + 1 - 1.0/3
-	c := 1 / math.Sqrt(9*d)
-	for {
-		z := random.NormFloat64()
-		v := 1 + c*z
-		if v <= 0 {
-			continue
-		}
-		if v *= v * v; math.Log(random.Float64()) < z*z/2+d-d*v+d*math.Log(v) {
-			return d * v * math.Pow(random.Float64(), 1/shape)
-		}
-	}
+	return b.data.NormFloat64()
 }

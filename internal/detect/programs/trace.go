@@ -11,8 +11,8 @@ import (
 	"github.com/seed-140d0f39/gtg/monitor"
 )
 
-// trace writes the run's log without the times, so that the same run gives the
-// same log, and keeps what its label depends on.
+// trace writes the run's log without the times, in which runs of one recipe would
+// differ, and keeps what its label depends on.
 type trace struct {
 	log    *runlog.Writer
 	run    monitor.Run
