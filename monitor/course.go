@@ -172,6 +172,16 @@ func (c *Course) learning() bool {
 	return c.Progress() > 0.1*size+2*c.now.BestNoise || h.Means[0]-level > stuckProgress*size+stuckErrors*deviation
 }
 
+// wonShare is the share of its first losses that is left of the loss at most in a run
+// that has surely learned.
+const wonShare = 0.5
+
+// won says whether a level of the loss is below half of what the run began with, which
+// a loss that may be negative does not tell.
+func (c *Course) won(level float64) bool {
+	return c.now.Low <= 0 || level < wonShare*c.now.Low
+}
+
 // falling says whether the loss came down, by more than its noise, from the last
 // but one quarter of the run to the last.
 func (c *Course) falling() bool {

@@ -7,10 +7,12 @@ const (
 	illMeasured = 16
 	// illQuantile is the quantile of ρ that is held against the optimizer's
 	// limit. It lies above illMargin times the limit, with its error, or above
-	// illUnseen times where no loss says whether the run learns all the same.
+	// illUnseen times where no loss says whether the run learns all the same, or above
+	// illHalf times where it has come down, but by less than half, and is flat.
 	illQuantile = 0.9
 	illMargin   = 1.25
 	illUnseen   = 2.5
+	illHalf     = 5
 	// illGrowth is how many times its first level gᵀHg is at least while gᵀg is at
 	// least illKept times what it was.
 	illGrowth = 10
@@ -45,7 +47,7 @@ type illConditioned struct {
 	memory[illState]
 	rho, limit, share float64
 	growth, gtg       float64
-	hasLoss           bool
+	hasLoss, half     bool
 }
 
 type illState struct {
@@ -66,9 +68,11 @@ func (d *illConditioned) Observe(_ *Step, c *Course) Condition {
 		return Undecided
 	}
 	_, d.hasLoss = c.Level()
-	learning := c.learning()
-	held := !learning && !c.falling()
-	d.observeRho(c, held, learning)
+	learning, falling := c.learning(), c.falling()
+	// What has come down a little and is flat may still be held up, which takes more to say.
+	d.half = learning && !falling && len(c.now.History.Means) >= stuckBlocks && !c.won(c.now.History.quarters()[3])
+	held := !learning && !falling
+	d.observeRho(c, held || d.half, learning && !d.half)
 	d.observeGrowth(c, held, learning)
 	if d.now.Rho.On || d.now.Growth.On {
 		return Holding
@@ -82,7 +86,10 @@ func (d *illConditioned) observeRho(c *Course, held, learning bool) {
 		return
 	}
 	margin := illMargin
-	if !d.hasLoss {
+	switch {
+	case d.half:
+		margin = illHalf
+	case !d.hasLoss:
 		margin = illUnseen
 	}
 	above := 0

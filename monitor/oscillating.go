@@ -17,9 +17,6 @@ const (
 	// oscillatingUpdate is the update-to-weight ratio from which on weights are made
 	// anew within a few steps.
 	oscillatingUpdate = 0.3
-	// oscillatingLeft is the share of its start that the loss has at most, where the
-	// gradients go to and fro and it falls no more, in a run that has learned.
-	oscillatingLeft = 0.5
 	// oscillatingSwing is the deviation of the loss, as a share of its level, that
 	// counts as swinging up and down.
 	oscillatingSwing = 0.02
@@ -81,10 +78,7 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 		return now.Latch.observe(false, calm || better, 1, oscillatingQuiet)
 	}
 	d.why = d.tooLong(c, 1)
-	learned := c.learning()
-	if d.why == "cosine" && c.now.Low > 0 {
-		learned = learned && late < oscillatingLeft*c.now.Low
-	}
+	learned := c.learning() && (d.why != "cosine" || c.won(late))
 	swings := d.why != "" && d.swing > oscillatingSwing && fall <= err && !learned
 	condition := now.Latch.observe(swings, !swings, 2, oscillatingQuiet)
 	now.Level = late
@@ -104,7 +98,9 @@ func (d *oscillating) tooLong(c *Course, share float64) string {
 		var err, err2 float64
 		d.cosine, err = k.Cosines.mean()
 		d.cosine2, err2 = k.Cosines2.mean()
-		if d.cosine+2*err < share*oscillatingCosine && d.cosine2-2*err2 > share*oscillatingCosine2 {
+		// What has begun ends when it surely is over.
+		if begun := share < 1; begun && d.cosine < share*oscillatingCosine ||
+			!begun && d.cosine+2*err < oscillatingCosine && d.cosine2-2*err2 > oscillatingCosine2 {
 			return "cosine"
 		}
 	}
