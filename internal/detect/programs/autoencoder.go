@@ -36,8 +36,8 @@ func autoencoder() *Program {
 			poisoned(50),
 			infOnce(),
 			emptyMask(),
-			fault(corpus.IllConditioned, "a quarter of the pixels from 0 to 255", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR = 255, "sgd", 1e-5
+			fault(corpus.IllConditioned, "tanh, a quarter of the pixels from 0 to 255", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR = 255, "tanh", "sgd", 30
 			}),
 			symmetric(0),
 			steeper(6),

@@ -33,8 +33,8 @@ func bandit() *Program {
 			mislabelled(100),
 			nanOnce(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "features of scales 1 to 1000", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR = 1000, "sgd", 1e-3
+			fault(corpus.IllConditioned, "tanh, features of scales 1 to 1000", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR = 1000, "tanh", "sgd", 0.3
 			}),
 			symmetric(0),
 			unthawed(),

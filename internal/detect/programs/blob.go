@@ -37,7 +37,9 @@ func blob() *Program {
 			poisoned(100),
 			nanOnce(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "features of scales 1 to 1000", func(r *Recipe) { r.Spread, r.Optimizer, r.LR = 1000, "sgd", 1e-6 }).most(0.7),
+			fault(corpus.IllConditioned, "tanh, features of scales 1 to 1000", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR = 1000, "tanh", "sgd", 0.1
+			}).most(0.7),
 			symmetric(0),
 			fault(corpus.Escape, "three layers of tanh, small initialisation", func(r *Recipe) {
 				r.Hidden, r.Width, r.Activation, r.Gain, r.Optimizer, r.LR, r.Batch = 3, 20, "tanh", 0.052, "sgd", 0.05, 64

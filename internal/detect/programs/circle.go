@@ -36,7 +36,7 @@ func circle() *Program {
 			fault(corpus.Oscillating, "Adam with learning rate 0.5", func(r *Recipe) { r.Hidden, r.Width, r.LR = 2, 20, 0.5 }),
 			nanOnce(),
 			emptyMask(),
-			fault(corpus.IllConditioned, "features of scales 1 to 300", func(r *Recipe) { r.Spread, r.Optimizer, r.LR = 300, "sgd", 1e-3 }),
+			fault(corpus.IllConditioned, "features of scales 1 to 300", func(r *Recipe) { r.Spread, r.Optimizer, r.LR = 300, "sgd", 0.3 }),
 			symmetric(0),
 			fault(corpus.Escape, "small initialisation, plain gradient descent", func(r *Recipe) {
 				r.Hidden, r.Width, r.Gain, r.Optimizer, r.LR, r.Steps = 3, 20, 0.35, "sgd", 0.17, 2100

@@ -43,8 +43,8 @@ func digitsConv() *Program {
 			mislabelled(1000),
 			infOnce(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "a quarter of the pixels from 0 to 255", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR = 255, "sgd", 1e-6
+			fault(corpus.IllConditioned, "tanh, a quarter of the pixels from 0 to 255", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR = 255, "tanh", "sgd", 0.1
 			}),
 			symmetric(0),
 			steeper(5),

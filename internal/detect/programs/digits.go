@@ -42,8 +42,10 @@ func digitsMLP() *Program {
 			mislabelled(5),
 			infOnce(),
 			emptyMask(),
-			fault(corpus.IllConditioned, "a quarter of the pixels from 0 to 255", func(r *Recipe) { r.Spread, r.LR, r.Momentum = 255, 1e-6, 0 }),
-			symmetric(1),
+			fault(corpus.IllConditioned, "tanh, a quarter of the pixels from 0 to 255", func(r *Recipe) {
+				r.Spread, r.Activation, r.LR, r.Momentum = 255, "tanh", 0.1, 0
+			}),
+			fault(corpus.Saddle, "tanh, the same weights for all units", func(r *Recipe) { r.Symmetric, r.Activation = true, "tanh" }),
 			fault(corpus.Escape, "tanh, small initialisation", func(r *Recipe) {
 				r.Activation, r.Gain, r.LR, r.Steps = "tanh", 0.06, 0.1, 1800
 			}),

@@ -43,7 +43,7 @@ func sine() *Program {
 			mislabelled(10),
 			nanOnce(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "features of scales 1 to 300", func(r *Recipe) { r.Spread, r.LR = 300, 1e-4 }),
+			fault(corpus.IllConditioned, "features of scales 1 to 300", func(r *Recipe) { r.Spread, r.LR = 300, 0.05 }),
 			symmetric(0.3),
 			fault(corpus.Escape, "small initialisation", func(r *Recipe) {
 				r.Hidden, r.Gain, r.LR, r.Steps, r.Batch, r.Rows = 3, 0.19, 0.1, 2300, 0, 256
