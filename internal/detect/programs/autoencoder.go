@@ -15,7 +15,7 @@ func autoencoder() *Program {
 		Name: "autoencoder",
 		Plain: Recipe{Steps: 1000, Batch: 32, Rows: 1500, Optimizer: "adam", LR: 3e-3,
 			Hidden: 1, Width: 64, Activation: "relu", Gain: 1},
-		Chance: 0,
+		Chance: 0, Solved: 0.4,
 		Cases: []Case{
 			scheduled("warm-up and cosine"),
 			scheduled("restarts"),

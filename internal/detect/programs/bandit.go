@@ -14,7 +14,7 @@ func bandit() *Program {
 		Name: "bandit-policy",
 		Plain: Recipe{Steps: 2000, Batch: 32, Rows: 4000, Optimizer: "rmsprop", LR: 2e-3,
 			Hidden: 1, Width: 32, Activation: "tanh", Gain: 1, Noise: 0.3},
-		Chance: 0,
+		Chance: 0, Solved: 0.7,
 		Cases: []Case{
 			scheduled("warm-up"),
 			scheduled("steps"),

@@ -13,7 +13,7 @@ func blob() *Program {
 		Name: "blob-mlp",
 		Plain: Recipe{Steps: 2000, Batch: 32, Rows: 700, Optimizer: "adam", LR: 1e-3,
 			Hidden: 1, Width: 50, Activation: "relu", Gain: 1},
-		Chance: 1.0 / clouds,
+		Chance: 1.0 / clouds, Solved: 0.8,
 		Cases: []Case{
 			scheduled("warm-up"),
 			scheduled("restarts"),

@@ -14,7 +14,7 @@ func circle() *Program {
 		HeldOut: true,
 		Plain: Recipe{Steps: 1600, Batch: 64, Rows: 700, Optimizer: "adam", LR: 5e-3,
 			Hidden: 5, Width: 5, Activation: "tanh", Gain: 1},
-		Chance: 0.5,
+		Chance: 0.5, Solved: 0.9,
 		Cases: []Case{
 			scheduled("steps"),
 			resized(8),

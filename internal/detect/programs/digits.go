@@ -14,7 +14,7 @@ func digitsMLP() *Program {
 		Name: "digits-mlp",
 		Plain: Recipe{Steps: 1200, Batch: 32, Rows: 2000, Optimizer: "sgd", LR: 0.05, Momentum: 0.9,
 			Hidden: 3, Width: 64, Activation: "relu", Gain: 1},
-		Chance: 0.1,
+		Chance: 0.1, Solved: 0.8,
 		Cases: []Case{
 			scheduled("warm-up and cosine"),
 			scheduled("steps"),

@@ -16,7 +16,7 @@ func factors() *Program {
 		HeldOut: true,
 		Plain: Recipe{Steps: 2000, Batch: 32, Rows: 2000, Optimizer: "sgd", LR: 0.02,
 			Hidden: 3, Width: 12, Activation: "linear", Gain: 0.8, Scale: 1, Noise: 0.02},
-		Chance: 0,
+		Chance: 0, Solved: 0.9,
 		Cases: []Case{
 			scheduled("warm-up"),
 			scheduled("steps"),

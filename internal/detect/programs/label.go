@@ -1,8 +1,6 @@
 package programs
 
 import (
-	"math"
-
 	"github.com/seed-140d0f39/gtg/internal/detect/corpus"
 )
 
@@ -46,8 +44,7 @@ func (o *Outcome) Label(p *Program, c *Case, seed int64, reference float64) corp
 	default:
 		l.Confirmed = way <= c.Most
 	}
-	if math.IsNaN(way) {
-		l.Confirmed = false
-	}
+	// What the plain run does not learn is no measure of the others.
+	l.Confirmed = l.Confirmed && reference >= p.Solved && reference > p.Chance
 	return l
 }

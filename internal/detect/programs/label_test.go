@@ -73,10 +73,16 @@ func TestEndOfWhatGoesAway(t *testing.T) {
 	require.Zero(t, o.Label(p, &Case{Class: corpus.NonFinite, change: lasting}, 1, 1).End)
 }
 
-// A reference that is no better than chance confirms nothing.
-func TestReferenceAtChance(t *testing.T) {
+// Where the plain run has not learnt, nothing is confirmed: by the latch's plain run
+// that stayed at chance, failing runs were once healthy.
+func TestPlainRunThatDoesNotLearn(t *testing.T) {
+	p := &Program{Chance: 0.5, Solved: 0.8}
 	o := Outcome{Metric: 0.5, Steps: 10, Onset: 1}
-	require.False(t, o.Label(&Program{Chance: 0.5}, &Case{Class: corpus.Vanishing}, 1, 0.5).Confirmed)
+	for reference, want := range map[float64]bool{0.9: true, 0.8: true, 0.7: false, 0.5: false, 0.4: false} {
+		require.Equal(t, want, o.Label(p, &Case{Class: corpus.Vanishing, Most: 0.6}, 1, reference).Confirmed, reference)
+		healthy := Outcome{Metric: reference, Steps: 10}
+		require.Equal(t, want, healthy.Label(p, &Case{Class: corpus.Healthy}, 1, reference).Confirmed, reference)
+	}
 }
 
 func TestDescent(t *testing.T) {

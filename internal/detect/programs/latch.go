@@ -12,11 +12,12 @@ import (
 // and Frasconi 1994), with plain gradient descent and no clipping.
 func latch() *Program {
 	return &Program{
-		Name:    "latch-rnn",
-		HeldOut: true,
+		Name:     "latch-rnn",
+		HeldOut:  true,
+		Revision: 1,
 		Plain: Recipe{Steps: 1500, Batch: 20, Rows: 1000, Optimizer: "sgd", LR: 0.05, Momentum: 0.9,
-			Width: 24, Activation: "tanh", Gain: 1, Recurrent: 0.9},
-		Chance: 1.0 / symbols,
+			Width: 32, Activation: "tanh", Gain: 1, Recurrent: 1},
+		Chance: 1.0 / symbols, Solved: 0.9,
 		Cases: []Case{
 			scheduled("warm-up"),
 			scheduled("steps"),
@@ -39,7 +40,6 @@ func latch() *Program {
 			nanOnce(),
 			logOfZero(),
 			symmetric(0),
-			fault(corpus.Escape, "small initialisation", func(r *Recipe) { r.Gain, r.Recurrent, r.LR, r.Momentum = 0.1, 0.8, 0.07, 0 }),
 			steeper(4),
 			unthawed(),
 			negatedLoss(),
@@ -56,7 +56,7 @@ func latch() *Program {
 
 const (
 	symbols = 4
-	length  = 12
+	length  = 10
 )
 
 // sequences draws, rows × length × symbols, the class as one symbol and then noise.

@@ -16,9 +16,10 @@ type Program struct {
 	Revision int
 	// Plain is the recipe of the plain healthy case, the others are variations.
 	Plain Recipe
-	// Chance is the metric of what knows nothing.
-	Chance float64
-	Cases  []Case
+	// Chance is the metric of what knows nothing, Solved what a plain run has to
+	// reach for the other runs of its seed to be judged by it.
+	Chance, Solved float64
+	Cases          []Case
 
 	build func(*builder) (*task, error)
 }

@@ -35,6 +35,7 @@ func TestShares(t *testing.T) {
 	cases, healthy, hard, heldOut := 0, 0, 0, 0
 	in := map[corpus.Class]map[bool]int{}
 	for _, p := range All() {
+		require.Greater(t, p.Solved, p.Chance, p.Name)
 		if p.HeldOut {
 			heldOut++
 		}

@@ -16,7 +16,7 @@ func spirals() *Program {
 		Name: "spirals-residual",
 		Plain: Recipe{Steps: 1500, Batch: 32, Rows: 900, Optimizer: "adamw", LR: 2e-3, WeightDecay: 0.01,
 			Hidden: 3, Width: 24, Activation: "gelu", Gain: 1},
-		Chance: 1.0 / arms,
+		Chance: 1.0 / arms, Solved: 0.8,
 		Cases: []Case{
 			scheduled("warm-up and cosine"),
 			scheduled("restarts"),
