@@ -17,10 +17,12 @@ const (
 	frozenGroup = 0.5
 	frozenDying = 0.5
 	// frozenLost is the share of its progress that the loss must have lost with the
-	// gradients, where nothing else tells dying units from frozen ones.
+	// gradients, and frozenNoise how many deviations of a loss, where nothing else tells
+	// dying units from frozen ones.
 	// frozenReal is the share of its start by which it must have come down before.
-	frozenLost = 0.25
-	frozenReal = 0.1
+	frozenLost  = 0.05
+	frozenReal  = 0.1
+	frozenNoise = 3
 	// frozenQuiet is how many records with all gradients back end it.
 	frozenQuiet = 20
 )
@@ -168,7 +170,7 @@ func (c *Course) undisturbed(ago int64) bool {
 		return false
 	}
 	older, newer := w.halves(int(ago))
-	return c.Progress() > frozenReal*math.Abs(c.Start()) && newer-older <= max(frozenLost*c.Progress(), c.now.BestNoise)
+	return c.Progress() > frozenReal*math.Abs(c.Start()) && newer-older <= max(frozenLost*c.Progress(), frozenNoise*c.now.BestNoise)
 }
 
 func (d *frozen) Explain(e *Event) {
