@@ -41,6 +41,10 @@ type Course struct {
 	grads            bool // there was at least one gradient that is not 0, and all were judged
 	curved           bool // gᵀHg was measured and is finite
 	before           lossRange
+
+	// What Signal says after that many measurements.
+	signal, signalErr float64
+	signalOf          int64
 }
 
 // courseState is what the course carries from one step to the next.
@@ -364,6 +368,6 @@ func (c *Course) restore(data []byte) error {
 		return fmt.Errorf("it counts %d records, %d losses and %d norms, want none below 0",
 			fresh.Records, fresh.LossCount, fresh.NormCount)
 	}
-	c.now = fresh
+	c.now, c.signalOf = fresh, 0
 	return nil
 }

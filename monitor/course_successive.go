@@ -44,8 +44,13 @@ func (c *Course) observeSuccessive(s *Step) {
 // signs are the same throughout a run. Where a step jumps from one wall
 // of a valley to the other it is negative. Not ok before there are 32 measurements.
 func (c *Course) Signal() (share, err float64, ok bool) {
-	share, err = c.now.Successive.Cosines.mean()
-	return share, math.Hypot(err, c.now.Successive.Error), c.now.Successive.Cosines.n >= signalMeasured
+	now := &c.now.Successive
+	if c.signalOf != now.Count { // once for all who ask after a step
+		c.signalOf = now.Count
+		c.signal, c.signalErr = now.Cosines.mean()
+		c.signalErr = math.Hypot(c.signalErr, now.Error)
+	}
+	return c.signal, c.signalErr, now.Cosines.n >= signalMeasured
 }
 
 // signalEarly is how much of the first gradients must have been signal for what is

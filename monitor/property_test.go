@@ -191,6 +191,8 @@ func TestStateIsSmall(t *testing.T) {
 func TestObserveAllocatesNothing(t *testing.T) {
 	p := recipe{steps: 3000, layers: 50, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, r *rand.Rand) {
 		curved(2, gaussian(1, 0.5), gaussian(1, 2))(t, s, r)
+		toAndFro(0.3, 0.3)(t, s, r)
+		updating(1e-3, 100)(t, s, r)
 		if s.Curvature != nil {
 			s.Curvature.SpectralRadii = []SpectralRadius{{Name: "a", Radius: Known(1), Converged: true}, {Name: "b", Radius: Known(2), Converged: true}}
 		}
@@ -212,7 +214,11 @@ func TestObserveAllocatesNothing(t *testing.T) {
 func BenchmarkObserve(b *testing.B) {
 	for _, params := range []int{0, 20, 100, 1000} {
 		b.Run(fmt.Sprintf("%d params", params), func(b *testing.B) {
-			p := recipe{steps: 1000, layers: params / 2, noParams: params == 0, loss: plainLoss, norm: plainNorm}
+			p := recipe{steps: 1000, layers: params / 2, noParams: params == 0, loss: plainLoss, norm: plainNorm,
+				edit: func(t int, s *Step, r *rand.Rand) {
+					toAndFro(0.3, 0.3)(t, s, r)
+					updating(1e-3, 100)(t, s, r)
+				}}
 			m := New(p.run())
 			steps := p.make(1)
 			b.ReportAllocs()
