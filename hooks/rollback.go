@@ -23,6 +23,8 @@ type rollback struct {
 	cause monitor.Kind
 	// late is what the step before should have been rolled back for.
 	late monitor.Kind
+	// guarded are the kinds during which no snapshot is taken.
+	guarded []monitor.Kind
 }
 
 // shot is all that a run goes back to.
@@ -51,7 +53,8 @@ func newRollback(o *rollbackOptions, kind string) (*rollback, error) {
 	if err := canRollback(kind); err != nil {
 		return nil, err
 	}
-	return &rollback{rollbackOptions: o}, nil
+	guarded := slices.Concat(o.kinds, []monitor.Kind{monitor.NonFinite, monitor.Cliff, monitor.LossSpike})
+	return &rollback{rollbackOptions: o, guarded: guarded}, nil
 }
 
 func canRollback(kind string) error {
@@ -74,7 +77,7 @@ func (r *rollback) keep(g *Guard, gradient *clip.Gradient) {
 		r.candidate.there = false
 	}
 	_, finite := g.step.Loss.Finite()
-	if step < r.next || g.step.Loss.Known() && !finite || gradient.NonFinite > 0 || g.monitor.Alarmed() {
+	if step < r.next || g.step.Loss.Known() && !finite || gradient.NonFinite > 0 || g.monitor.Firing(r.guarded...) {
 		return
 	}
 	if err := r.candidate.take(g); err != nil {
@@ -147,6 +150,7 @@ func (r *rollback) back(g *Guard, events []monitor.Event) []monitor.Event {
 	s := &g.step
 	if err := g.optimizer.Restore(&r.good.tensors); err != nil {
 		g.complain(fmt.Sprintf("the rollback at step %d failed", s.Step), err)
+		r.good.there = false // so that what helps without one is done
 		return events
 	}
 	r.count++

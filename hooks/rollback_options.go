@@ -64,8 +64,8 @@ func RollbackLimit(n int) RollbackOption {
 // action is rollback, and an event of the kind that it was done for says to which step
 // it went back. Steps are counted on.
 //
-// A snapshot is taken only while no event of severity warning or above is firing and
-// the step's loss and gradients are finite, and is gone back to only when none of the
+// A snapshot is taken only while none of the chosen kinds, no cliff and no loss spike is
+// firing and the step's loss and gradients are finite, and is gone back to only when none of the
 // chosen kinds has fired in the steps up to the next one: a run that derails shortly
 // after a snapshot goes back to the one before. Choose an interval that is longer than
 // a divergence goes unseen, a few hundred steps. When a run derails before there is

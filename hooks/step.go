@@ -43,9 +43,16 @@ func (g *Guard) onStep(r *torch.Report) (run bool) {
 	if r.Err == nil && (r.Changed || g.monitor == nil) {
 		r.Err = g.bind()
 	}
+	if g.fault != nil {
+		return true // the record before was the end of it
+	}
 	if r.Err != nil {
+		s.Action = monitor.ActionStep
+		if g.rollback != nil && g.rollback.over {
+			s.Action = monitor.ActionStop
+		}
 		g.unmeasured(r.Err)
-		return true
+		return s.Action == monitor.ActionStep
 	}
 	gradient := g.measured(r)
 	if r.Changed {
@@ -196,5 +203,5 @@ func (g *Guard) unmeasured(err error) {
 	if g.monitor == nil {
 		return
 	}
-	g.hub.Step(&monitor.Step{Step: g.step.Step, T: monitor.Known(time.Since(g.started).Seconds()), Action: monitor.ActionStep})
+	g.hub.Step(&monitor.Step{Step: g.step.Step, T: monitor.Known(time.Since(g.started).Seconds()), Action: g.step.Action})
 }

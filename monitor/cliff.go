@@ -48,7 +48,8 @@ type cliffState struct {
 	// Rebased is the step at which outliers of this incident became the range.
 	Rebased int64  `json:"rebased"`
 	Why     string `json:"why,omitempty"`
-	// Norms since the last two incidents ended, and the largest norm of both.
+	// Norms since the last two incidents ended, and the largest norm of both, over the
+	// limit that it exceeded.
 	Since [2]int64 `json:"since"`
 	Peak  float64  `json:"peak"`
 }
@@ -89,7 +90,7 @@ func (d *cliff) Observe(s *Step, c *Course) Condition {
 		baseline := math.Exp(c.Baseline())
 		outlier = median > cliffSmall*baseline || norm > clip.RangeRatio*baseline
 	}
-	if usual := d.usual(norm); usual && outlier && !d.now.Latch.On {
+	if usual := d.usual(norm / limit); usual && outlier && !d.now.Latch.On {
 		outlier, d.now.Since = false, [2]int64{}
 	}
 	if outlier {
@@ -98,7 +99,7 @@ func (d *cliff) Observe(s *Step, c *Course) Condition {
 		}
 		d.now.Steps++
 		d.now.Worst = max(d.now.Worst, min(norm/limit, largest))
-		d.now.Peak = max(d.now.Peak, norm)
+		d.now.Peak = max(d.now.Peak, min(norm/limit, largest))
 		d.norm, d.limit, d.median = norm, limit, median
 	}
 	was := d.now.Latch.On
@@ -114,14 +115,14 @@ func (d *cliff) Observe(s *Step, c *Course) Condition {
 
 // usual says whether a norm is no news: two incidents within cliffMemory are the run's
 // own nature, and the third must be higher.
-func (d *cliff) usual(norm float64) bool {
+func (d *cliff) usual(height float64) bool {
 	for i := range d.now.Since {
 		d.now.Since[i] = min(d.now.Since[i]+1, cliffMemory)
 	}
 	if d.now.Since[0] == cliffMemory {
 		d.now.Peak = 0
 	}
-	return d.now.Since[1] < cliffMemory && norm <= cliffHigher*d.now.Peak
+	return d.now.Since[1] < cliffMemory && height <= cliffHigher*d.now.Peak
 }
 
 func (d *cliff) Explain(e *Event) {

@@ -49,27 +49,29 @@ type Course struct {
 
 // courseState is what the course carries from one step to the next.
 type courseState struct {
-	Records   int64    `json:"records"`
-	Undone    int64    `json:"undone,omitempty"` // records before a rollback that are not among those
-	Losses    window   `json:"losses"`
-	LossCount int64    `json:"loss_count"`
-	History   history  `json:"history"`
-	Start     float64  `json:"start"`
-	EarlyHigh float64  `json:"early_high"` // the upper octile of the first losses
-	Low       float64  `json:"low"`        // the lowest of the first 3
-	Noise     float64  `json:"noise"`      // the long mean of the recent losses' deviation
-	Best      float64  `json:"best"`
-	BestAt    int64    `json:"best_at"`
-	BestNoise float64  `json:"best_noise"`
-	Norms     window   `json:"norms"` // natural logarithms
-	NormCount int64    `json:"norm_count"`
-	EarlyNorm float64  `json:"early_norm"` // natural logarithm, as the next two
-	LowNorm   float64  `json:"low_norm"`
-	HighNorm  float64  `json:"high_norm"`
-	ZeroNorms int64    `json:"zero_norms"` // in a row
-	Schedule  schedule `json:"schedule"`
-	Depth     depth    `json:"depth"`
-	Params    []record `json:"params"`
+	Records    int64    `json:"records"`
+	Undone     int64    `json:"undone,omitempty"` // records before a rollback that are not among those
+	Losses     window   `json:"losses"`
+	LossCount  int64    `json:"loss_count"`
+	History    history  `json:"history"`
+	Start      float64  `json:"start"`
+	EarlyHigh  float64  `json:"early_high"`  // the upper octile of the first losses
+	EarlyNoise float64  `json:"early_noise"` // and their deviation
+	Low        float64  `json:"low"`         // the lowest of the first 3
+	Noise      float64  `json:"noise"`       // the long mean of the recent losses' deviation
+	Best       float64  `json:"best"`
+	BestAt     int64    `json:"best_at"`
+	BestNoise  float64  `json:"best_noise"`
+	Norms      window   `json:"norms"` // natural logarithms
+	NormCount  int64    `json:"norm_count"`
+	EarlyNorm  float64  `json:"early_norm"` // natural logarithm, as the next two
+	LowNorm    float64  `json:"low_norm"`
+	HighNorm   float64  `json:"high_norm"`
+	ZeroNorms  int64    `json:"zero_norms"` // in a row
+	Schedule   schedule `json:"schedule"`
+	Depth      depth    `json:"depth"`
+	Judged     int64    `json:"judged"` // records of whose gradients each was judged
+	Params     []record `json:"params"`
 
 	FirstStep     int64 `json:"first_step"`
 	LastStep      int64 `json:"last_step"`
@@ -169,7 +171,7 @@ func (c *Course) learning() bool {
 		return true
 	}
 	_, level, err := h.late()
-	if level-stuckErrors*err > c.now.Low {
+	if level-stuckErrors*err > c.initial() {
 		return false // a step far too long has thrown the loss up, and it came down from there
 	}
 	deviation := err * math.Sqrt(float64(len(h.Means)/4)/2) // of one block
@@ -180,10 +182,27 @@ func (c *Course) learning() bool {
 // that has surely learned.
 const wonShare = 0.5
 
+// lowLuck is the part of the way of the luckiest recent loss below the level, as a
+// ratio, at which the lowest of the first was lucky too.
+const lowLuck = 0.5
+
 // won says whether a level of the loss is below half of what the run began with, which
 // a loss that may be negative does not tell.
 func (c *Course) won(level float64) bool {
-	return c.now.Low <= 0 || level < wonShare*c.now.Low
+	initial := c.initial()
+	return initial <= 0 || level < wonShare*initial
+}
+
+// initial is the loss that the run began with: the lowest of the first three, since a
+// step that is far too long throws the next ones up; but the usual start where losses
+// vary so much that the recent ones have one as far below their level.
+func (c *Course) initial() float64 {
+	w := &c.now.Losses
+	low, start, level := c.now.Low, c.now.Start, w.median()
+	if w.n > 0 && low < start/2 && low*level >= lowLuck*w.sorted[0]*start {
+		return start
+	}
+	return low
 }
 
 // falling says whether the loss came down, by more than its noise, from the last
@@ -249,7 +268,9 @@ func (c *Course) observe(s *Step) {
 		}
 	}
 	now.act(s.Action, 1)
-	now.Schedule.observe(s, now.LossCount)
+	if now.Schedule.observe(s, now.LossCount) {
+		now.Curvature.Rhos, now.Successive.Cosines, now.Successive.Cosines2 = window{}, window{}, window{}
+	}
 	c.observeLoss(s)
 	c.observeNorm(s)
 	c.observeParams(s)
@@ -283,7 +304,7 @@ func (c *Course) observeLoss(s *Step) {
 	c.block = now.History.push(c.loss)
 	level := now.Losses.median()
 	if now.LossCount <= early {
-		now.EarlyHigh = now.Losses.quantile(0.875)
+		now.EarlyHigh, now.EarlyNoise = now.Losses.quantile(0.875), now.Losses.deviation()
 	}
 	switch {
 	case now.LossCount <= 3:

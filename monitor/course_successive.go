@@ -62,8 +62,8 @@ const signalEarly = 0.2
 func (c *Course) insignificant(ratio float64) float64 {
 	now := &c.now.Successive
 	share, err, ok := c.Signal()
-	if !ok || now.Count < 2*span || now.Early < signalEarly {
-		return ratio
+	if !ok || now.Count < 2*span || now.Early < signalEarly || share < -2*err {
+		return ratio // steps that go to and fro are no noise
 	}
 	return ratio * min(max(share+2*err, 0)/now.Early, 1)
 }

@@ -7,8 +7,8 @@ import "math"
 type updateCourse struct {
 	Count  int64   `json:"count"`
 	Last   float64 `json:"last"`   // the last ratio
-	At     int64   `json:"at"`     // the record that it is of
-	Moved  float64 `json:"moved"`  // the sum of the ratios of all records so far, as an estimate
+	At     int64   `json:"at"`     // the step that it is of
+	Moved  float64 `json:"moved"`  // the sum of the ratios of all steps so far, as an estimate
 	Ratios window  `json:"ratios"` // the last ones over all weights together
 }
 
@@ -23,6 +23,9 @@ func (c *Course) observeUpdates(s *Step) {
 	for _, i := range c.slope.index {
 		update, ok := measure(s.UpdateNorms[i])
 		weight, ok2 := measure(s.ParamNorms[i])
+		if len(s.ParamGradNorms) == len(c.now.Params) && !s.ParamGradNorms[i].known {
+			continue // frozen on purpose
+		}
 		if ok && ok2 && weight > 0 && update >= 0 {
 			ratio, found = max(ratio, min(update/weight, largest)), true
 			updates, weights = math.Hypot(updates, update), math.Hypot(weights, weight)
@@ -32,8 +35,8 @@ func (c *Course) observeUpdates(s *Step) {
 		return
 	}
 	now := &c.now.Updates
-	now.Moved = min(now.Moved+max(ratio, now.Last)*float64(c.now.Records-now.At), largest)
-	now.Last, now.At = ratio, c.now.Records
+	now.Moved = min(now.Moved+max(ratio, now.Last)*float64(max(s.Step-now.At, 0)), largest)
+	now.Last, now.At = ratio, s.Step
 	now.Count++
 	now.Ratios.push(min(updates/weights, largest))
 }
@@ -46,5 +49,5 @@ const updatesSettled = 4
 // a few measurements.
 func (c *Course) Moved() (share float64, ok bool) {
 	now := &c.now.Updates
-	return now.Moved + now.Last*float64(c.now.Records-now.At), now.Count >= updatesSettled
+	return now.Moved + now.Last*float64(max(c.now.LastStep-now.At, 0)), now.Count >= updatesSettled
 }

@@ -49,10 +49,13 @@ func (d *dead) Observe(_ *Step, c *Course) Condition {
 	// Gradients that vanish end in zeros, and weights that are 0 carry none back: neither is dead.
 	symmetric, _ := c.symmetric()
 	vanishing := c.now.Depth.Records >= early && c.now.Depth.Reach < math.Log(vanishingReach)
+	if vanishing {
+		return Undecided
+	}
 	d.count = 0
 	for i := range c.now.Params {
 		r := &c.now.Params[i]
-		if vanishing || symmetric > 0 || !r.dead() {
+		if !r.dead() || symmetric > 0 && r.Had == 0 {
 			continue
 		}
 		if d.count == 0 || d.run.Params[i].Numel > d.run.Params[d.worst].Numel {

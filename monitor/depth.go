@@ -55,7 +55,7 @@ func newSlope(run *Run) slope {
 	if n := len(s.index); shapes && n > 0 {
 		// Weight and bias of one layer come in either order.
 		for i := max(s.index[n-1]-1, 0); i < len(run.Params); i++ {
-			if p := run.Params[i]; len(p.Shape) == 1 && i != s.index[n-1] {
+			if p := run.Params[i]; len(p.Shape) == 1 {
 				s.bias, s.wide = i, math.Log(float64(max(p.Numel, 1)))/2
 			}
 		}

@@ -26,9 +26,11 @@ const (
 	// at least, divergingSteep what its fall of one quarter of the run is at least to
 	// that of the quarter before, and divergingNorm how many times its first level
 	// the gradient norm is.
-	divergingDeep  = 100
-	divergingSteep = 0.9
-	divergingNorm  = 3
+	divergingDeep   = 100
+	divergingSteep  = 1
+	divergingBowed  = 1.5
+	divergingLosses = 500
+	divergingNorm   = 3
 	// divergingQuiet is how many records well below the line end it.
 	divergingQuiet = 64
 )
@@ -57,6 +59,7 @@ type diverging struct {
 
 type divergingState struct {
 	Latch      latch   `json:"latch"`
+	Deep       bool    `json:"deep"` // it looked so at the last block
 	Bottomless bool    `json:"bottomless"`
 	Away       int64   `json:"away"`  // records in a row
 	Lost       int64   `json:"lost"`  // the same for the second form
@@ -89,7 +92,11 @@ func (d *diverging) Observe(_ *Step, c *Course) Condition {
 	away := now.Away >= divergingStay
 	lost := now.Lost >= divergingLong && float64(now.Lost) >= divergingPart*float64(c.now.LossCount)
 	if c.block {
-		now.Bottomless = d.bottomless(c)
+		deep := d.bottomless(c)
+		now.Bottomless, now.Deep = deep && now.Deep, deep
+	}
+	if now.Bottomless && !now.Latch.On {
+		now.Clear = largest
 	}
 	if (away || lost) && !now.Latch.On {
 		if now.Clear = start + margin/2; real {
@@ -108,14 +115,14 @@ func (d *diverging) Observe(_ *Step, c *Course) Condition {
 // bottomless says whether the loss falls as nothing does that has a minimum.
 func (d *diverging) bottomless(c *Course) bool {
 	h := &c.now.History
-	if len(h.Means) < stuckBlocks {
+	if len(h.Means) < stuckBlocks || c.now.LossCount < divergingLosses {
 		return false
 	}
 	quarters := h.quarters()
 	a, b, e := quarters[0]-quarters[1], quarters[1]-quarters[2], quarters[2]-quarters[3]
 	norm, ok := c.NormLevel()
-	return ok && norm-c.Baseline() > math.Log(divergingNorm) && a > 0 && b > divergingSteep*a && e > divergingSteep*b &&
-		quarters[3] < -divergingDeep*max(math.Abs(c.Start()), math.Abs(c.now.EarlyHigh))
+	return ok && norm-c.Baseline() > math.Log(divergingNorm) && a > 0 && b > divergingSteep*a && e > divergingSteep*b && e > divergingBowed*a &&
+		quarters[3] < -divergingDeep*max(math.Abs(c.Start()), math.Abs(c.now.EarlyHigh), c.now.EarlyNoise)
 }
 
 func (d *diverging) Explain(e *Event) {

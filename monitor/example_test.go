@@ -112,7 +112,7 @@ func ExampleMonitor_RollBack() {
 	for _, e := range events {
 		fmt.Println(e.State, e.Summary)
 	}
-	fmt.Println(bad.Action, m.Alarmed(), err)
+	fmt.Println(bad.Action, m.Firing(monitor.NonFinite), err)
 	// Output:
 	// firing At step 2 the loss is NaN.
 	// instant Parameters and optimizer were put back to what they were after step 1: rollback 1 of at most 3.

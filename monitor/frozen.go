@@ -51,7 +51,7 @@ type frozen struct {
 
 type frozenState struct {
 	Latch latch `json:"latch"`
-	Began int64 `json:"began"` // the record in which the last group fell silent
+	Began int64 `json:"began"` // the judged record in which the last group fell silent
 	Dying bool  `json:"dying"` // what became of it
 }
 
@@ -124,7 +124,7 @@ func (d *frozen) silenced(c *Course) int64 {
 	if float64(count) <= frozenGroup*float64(trained) || measured > 0 && share/float64(measured) >= frozenDying {
 		return 0
 	}
-	if began := c.now.Records - since; d.now.Began != began {
+	if began := c.now.Judged - since; d.now.Began != began {
 		d.now.Began = began
 		d.now.Dying = d.split(params, since) && (survivors > 1 || !c.undisturbed(since))
 	}

@@ -39,8 +39,6 @@ type life struct {
 	Count int64 `json:"count"` // incidents that fired
 	First int64 `json:"first"` // the step of the first
 	Last  int64 `json:"last"`  // the step of the last
-	// Severity is that of the last.
-	Severity Severity `json:"severity,omitempty"`
 }
 
 type phase uint8
@@ -91,7 +89,7 @@ func (m *Monitor) Observe(s *Step) []Event {
 				l.First = s.Step
 			}
 			l.Last = s.Step
-			l.Severity = m.report(d, Event{Step: s.Step, Kind: d.Kind(), State: Firing})
+			m.report(d, Event{Step: s.Step, Kind: d.Kind(), State: Firing})
 		case condition == Clear && l.Phase != silent:
 			was := l.Phase
 			if l.Phase = silent; was == firing {
@@ -103,13 +101,12 @@ func (m *Monitor) Observe(s *Step) []Event {
 	return m.events
 }
 
-func (m *Monitor) report(d Detector, e Event) Severity {
+func (m *Monitor) report(d Detector, e Event) {
 	d.Explain(&e)
 	if e.State == Firing && e.Severity != Info {
 		m.closer = closerRecords
 	}
 	m.events = append(m.events, e)
-	return e.Severity
 }
 
 // inhibited says whether a cause of the kind is firing.
@@ -134,7 +131,7 @@ func (m *Monitor) Active() []Kind {
 }
 
 // stateVersion is the version of what State writes.
-const stateVersion = 1
+const stateVersion = 2
 
 // state is the monitor's state as JSON: versioned, and keyed by kind so that a
 // detector that is new or gone does not spoil the others.

@@ -78,7 +78,8 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 		return now.Latch.observe(false, calm || better, 1, oscillatingQuiet)
 	}
 	d.why = d.tooLong(c, 1)
-	learned := c.learning() && (d.why != "cosine" || c.won(late))
+	kept := h.quarters()[0]-late > max(err, stuckFall*math.Abs(c.Start()))
+	learned := d.why != "cosine" && kept || c.learning() && (d.why != "cosine" || c.won(late))
 	swings := d.why != "" && d.swing > oscillatingSwing && fall <= err && !learned
 	condition := now.Latch.observe(swings, !swings, 2, oscillatingQuiet)
 	now.Level = late

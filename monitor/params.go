@@ -14,16 +14,19 @@ type record struct {
 	Norm      float64 `json:"norm"`      // of the parameter itself when it was last measured; -1 when never
 }
 
-// symmetric says whether weights are all exactly 0 and so get a gradient of exactly 0:
-// a start from which no unit can come to differ from another.
+// symmetric says whether half of the weights or more are all exactly 0 and never had
+// another gradient than 0: a start from which no unit can come to differ from another.
 func (c *Course) symmetric() (weights, first int) {
 	for _, i := range c.slope.index {
-		if r := &c.now.Params[i]; r.Norm == 0 && r.Zero >= deadRecords {
+		if r := &c.now.Params[i]; r.Norm == 0 && r.Had == 0 && r.Zero >= deadRecords {
 			if weights == 0 {
 				first = i
 			}
 			weights++
 		}
+	}
+	if 2*weights < len(c.slope.index) {
+		return 0, 0 // a few that are pruned or not used hold nothing up
 	}
 	return weights, first
 }
@@ -61,6 +64,7 @@ func (c *Course) observeParams(s *Step) {
 	if !c.grads {
 		return
 	}
+	c.now.Judged++
 	if norms != nil {
 		c.now.Depth.observe(&c.slope, norms)
 	}

@@ -17,22 +17,24 @@ func newPlateau(run *Run) *plateau { return &plateau{run: run} }
 func (d *plateau) Kind() Kind { return Plateau }
 
 func (d *plateau) Observe(_ *Step, c *Course) Condition {
+	condition := d.observe(c, true)
 	if d.symmetric, d.first = c.symmetric(); d.symmetric > 0 {
-		d.now.Symmetric = true
-		d.level, _ = c.Level()
-		d.start, d.now.Level = c.Start(), d.level
+		d.now.Symmetric, d.now.Level = true, d.level
+		d.immobile, d.signal = false, 0
 		return Holding
 	}
 	if d.now.Symmetric {
 		d.now.Symmetric = false
-		return Clear
+		if condition == Undecided {
+			return Clear
+		}
 	}
-	return d.observe(c, true)
+	return condition
 }
 
 func (d *plateau) Explain(e *Event) {
 	e.describe(Warning, "8.2.3", "Break the symmetry with a random initialisation of the usual scale, and try momentum or a higher learning rate to cross the flat region.")
-	e.Values = d.values()
+	e.Values = d.values(e.State)
 	if d.symmetric > 0 && e.State != Resolved {
 		e.Advice = "Initialise the weights at random: units that begin alike stay alike."
 		e.Param = d.run.Params[d.first].Name

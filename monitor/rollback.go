@@ -1,6 +1,9 @@
 package monitor
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Rollback says that a run's parameters, and all that the optimizer remembers of
 // them, were put back to what they had been.
@@ -69,6 +72,9 @@ func (now *courseState) keepCounts(was *courseState) {
 	now.FirstStep, now.LastStep = was.FirstStep, was.LastStep
 	now.NonFinite, now.Clipped, now.Skipped, now.Rollbacks = was.NonFinite, was.Clipped, was.Skipped, was.Rollbacks
 	now.ClipDecisions, now.Curvatures = was.ClipDecisions, was.Curvatures
+	// The learning rate is the program's.
+	now.Schedule = was.Schedule
+	now.Curvature.Seconds, now.Curvature.Elapsed, now.Curvature.T = was.Curvature.Seconds, was.Curvature.Elapsed, was.Curvature.T
 }
 
 // rolledBack is the event that says so, beside that of the cause.
@@ -92,10 +98,10 @@ func (m *Monitor) rolledBack(s *Step, r Rollback) Event {
 	return e
 }
 
-// Alarmed says whether a condition of severity warning or above is firing.
-func (m *Monitor) Alarmed() bool {
-	for _, l := range m.life {
-		if l.Phase == firing && l.Severity != Info {
+// Firing says whether one of the kinds is firing.
+func (m *Monitor) Firing(kinds ...Kind) bool {
+	for i, l := range m.life {
+		if l.Phase == firing && slices.Contains(kinds, m.detectors[i].Kind()) {
 			return true
 		}
 	}

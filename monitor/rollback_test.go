@@ -30,7 +30,7 @@ func TestRollBack(t *testing.T) {
 			var err error
 			saved, err = m.State()
 			require.NoError(t, err)
-			require.False(t, m.Alarmed())
+			require.False(t, m.Firing(Kinds()...))
 		}
 		for _, e := range m.Observe(&steps[at]) {
 			if e.Kind == Diverging && e.State == Firing {
@@ -38,12 +38,12 @@ func TestRollBack(t *testing.T) {
 			}
 		}
 	}
-	require.True(t, m.Alarmed())
+	require.True(t, m.Firing(Kinds()...))
 	s := &steps[at-1]
 	events, err := m.RollBack(s, Rollback{Cause: Diverging, To: 700, Count: 1, Limit: 3, State: saved})
 	require.NoError(t, err)
 	require.Equal(t, ActionRollback, s.Action)
-	require.False(t, m.Alarmed())
+	require.False(t, m.Firing(Kinds()...))
 	said, ended := 0, map[Kind]bool{}
 	for _, e := range events {
 		switch e.State {
@@ -108,5 +108,5 @@ func TestRollBackToGarbage(t *testing.T) {
 	require.ErrorContains(t, err, "cannot be read")
 	require.Len(t, events, 2)
 	require.Equal(t, Instant, events[1].State)
-	require.True(t, m.Alarmed(), "what was firing goes on")
+	require.True(t, m.Firing(Kinds()...), "what was firing goes on")
 }

@@ -17,19 +17,24 @@ type schedule struct {
 	Ago  int64   `json:"ago"`
 }
 
-func (w *schedule) observe(s *Step, losses int64) {
+// observe says whether the learning rate leapt.
+func (w *schedule) observe(s *Step, losses int64) (leapt bool) {
 	w.Ago++
 	lr, ok := s.LR.Finite()
 	if !ok {
-		return
+		return false
 	}
 	if w.LR > 0 && lr > w.LR {
 		w.WarmUp = losses
 	}
 	if w.LR > 0 && lr > 0 && (lr > scheduleLeap*w.LR || w.LR > scheduleLeap*lr) {
 		w.From, w.To, w.Leap, w.Ago = w.LR, lr, s.Step, 0
+		leapt = true
 	}
-	w.LR = lr
+	if lr > 0 { // a rate of 0 is the end of a schedule, and what follows a new start
+		w.LR = lr
+	}
+	return leapt
 }
 
 // raised says whether the learning rate leapt up within the last window: what the

@@ -21,7 +21,7 @@ func (d *stagnating) Observe(_ *Step, c *Course) Condition { return d.observe(c,
 
 func (d *stagnating) Explain(e *Event) {
 	e.describe(Warning, "8.2.1", "Try learning rates 10 times higher and lower, look at the labels and the scale of the inputs, and consider an optimizer with momentum or adaptive steps.")
-	e.Values = d.values()
+	e.Values = d.values(e.State)
 	if e.State == Resolved {
 		e.Summary = fmt.Sprintf("The loss has come down to a level of %.4g; it had not moved from about %.4g at step %d.", d.level, d.now.Level, e.Since)
 		return

@@ -69,11 +69,10 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 	if d.ratio = 1; d.hasNorm {
 		d.ratio = c.insignificant(math.Exp(min(2*(norm-c.Baseline()), 400)))
 	}
-	d.start = c.Start()
+	d.start, d.level = c.Start(), level
 	if now.Latch.On {
 		// The median of a window varies by about a sixth of what its values do.
 		better := level < now.Level-max(stuckProgress*size, c.now.Losses.deviation())
-		d.level = level
 		return now.Latch.observe(false, better, 1, stuckQuiet)
 	}
 	if !c.block {
@@ -87,7 +86,7 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 	fall, late, err := h.late()
 	err *= stuckErrors
 	moved, measured := c.Moved()
-	d.immobile = measured && moved < stuckMoved && fall < err
+	d.immobile = measured && moved < stuckMoved && fall < err && h.quarters()[0]-late < err
 	d.moved, d.signal = moved, 0
 	noise := false // what is left of a strong gradient
 	if share, err, ok := c.Signal(); ok {
@@ -115,16 +114,16 @@ func flat(c *Course, fall, late, err float64) bool {
 }
 
 // values are the numbers of both kinds' events.
-func (d *stuck) values() map[string]float64 {
+func (d *stuck) values(state State) map[string]float64 {
 	v := map[string]float64{"start": d.start, "level": d.level}
-	if d.hasNorm {
-		v["gtg_ratio"] = d.ratio
-	}
-	if d.immobile {
+	if state == Firing && d.immobile {
 		v["moved"] = d.moved
 	}
-	if d.signal > 0 {
+	if state == Firing && d.signal > 0 {
 		v["signal"] = d.signal
+	}
+	if d.hasNorm {
+		v["gtg_ratio"] = d.ratio
 	}
 	return v
 }

@@ -113,7 +113,7 @@ func (d *vanishing) Observe(_ *Step, c *Course) Condition {
 
 func (d *vanishing) Explain(e *Event) {
 	e.describe(Warning, "8.2.5", "Use an activation that does not saturate with the initialisation that belongs to it, residual connections, or normalisation layers.")
-	left, shrunk := math.Exp(d.gain), math.Exp(d.shrunk)
+	left, shrunk := math.Exp(min(d.gain, 690)), math.Exp(min(d.shrunk, 690))
 	e.Values = map[string]float64{"depth_ratio": left, "shrunk": shrunk, "level": d.level, "start": d.start}
 	switch {
 	case e.State == Resolved:
