@@ -199,7 +199,7 @@ func (c *Course) won(level float64) bool {
 func (c *Course) initial() float64 {
 	w := &c.now.Losses
 	low, start, level := c.now.Low, c.now.Start, w.median()
-	if w.n > 0 && low < start/2 && low*level >= lowLuck*w.sorted[0]*start {
+	if w.n > 0 && low < start/4 && low*level >= lowLuck*w.sorted[0]*start {
 		return start
 	}
 	return low

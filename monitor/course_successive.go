@@ -8,6 +8,9 @@ import (
 // signalMeasured is how many cosines there must be before their mean says anything.
 const signalMeasured = 32
 
+// signalSlow is the weight of the newest cosine in the long mean.
+const signalSlow = 1.0 / 512
+
 // successiveCourse is what the course knows of how successive gradients relate.
 // Its windows count measurements, not steps.
 type successiveCourse struct {
@@ -15,6 +18,7 @@ type successiveCourse struct {
 	Cosines2 window  `json:"cosines2"` // with that of the step before the last
 	Count    int64   `json:"count"`
 	Early    float64 `json:"early"` // the mean of the first window
+	Slow     float64 `json:"slow"`  // the long mean
 	Error    float64 `json:"error"` // the last standard error of a cosine
 }
 
@@ -32,6 +36,7 @@ func (c *Course) observeSuccessive(s *Step) {
 		now.Error = min(math.Abs(err), 1)
 	}
 	now.Count++
+	now.Slow += max(signalSlow, 1/float64(now.Count)) * (cosine - now.Slow)
 	if now.Count == span {
 		now.Early, _ = now.Cosines.mean()
 	}
@@ -66,6 +71,15 @@ func (c *Course) insignificant(ratio float64) float64 {
 		return ratio // steps that go to and fro are no noise
 	}
 	return ratio * min(max(share+2*err, 0)/now.Early, 1)
+}
+
+// related says whether successive gradients surely have something in common, or
+// contradict each other, over the last few hundred steps.
+func (c *Course) related() bool {
+	now := &c.now.Successive
+	_, err := now.Cosines.mean()
+	err *= math.Sqrt(float64(now.Cosines.n) * max(signalSlow, 1/float64(max(now.Count, 1))))
+	return math.Abs(now.Slow) > 2*math.Hypot(err, now.Error)
 }
 
 // signal describes how much of gᵀg is signal.

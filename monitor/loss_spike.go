@@ -17,6 +17,8 @@ const (
 	// spikeSlow is the weight of the newest record in the long mean of those
 	// deviations; the larger of it and the recent one counts.
 	spikeSlow = 1.0 / 256
+	// spikeClimb is the share of the leap that the loss before may have made.
+	spikeClimb = 0.25
 	// spikeMargin is how many times the highest leap remembered it is.
 	spikeMargin = 2
 	// spikeFloorLevel and spikeFloorProgress are the least deviation, as shares
@@ -46,7 +48,8 @@ const (
 //     spikeLogDeviations deviations of the logarithm: near 0 such losses vary
 //     by orders of magnitude.
 //
-// A restart of the learning rate's schedule lifts the loss too, so its first
+// Most of the leap must be one step's: a loss that climbs in several and comes back, as it
+// does at the edge of stability, is the optimizer's doing. A restart of the learning rate's schedule lifts the loss too, so its first
 // records are not judged. It resolves after spikeQuiet records below spikeCalm
 // deviations. A spike does not enter the memory of leaps unless there was
 // another in it: two within that time are the run's own nature, and the third
@@ -66,6 +69,7 @@ type spikeState struct {
 	Leaps [spikeMemory]float64 `json:"leaps"` // the highest of each block
 	// Spread is the long mean of the logarithm's deviation.
 	Spread float64 `json:"spread"`
+	Before float64 `json:"before"` // the last loss
 }
 
 func newLossSpike() *lossSpike { return &lossSpike{} }
@@ -97,9 +101,10 @@ func (d *lossSpike) Observe(_ *Step, c *Course) Condition {
 	if spike && r.allPositive {
 		spike = math.Log(loss/r.median) > spikeLogDeviations*max(r.logSpread, now.Spread)
 	}
-	if c.now.Schedule.raised() {
+	if c.now.Schedule.raised() || !now.Latch.On && now.Before-r.median > spikeClimb*leap {
 		spike = false
 	}
+	now.Before = loss
 	if spike {
 		if !now.Latch.On {
 			now.Leap, now.Peak = 0, 0

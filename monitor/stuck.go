@@ -91,7 +91,7 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 	noise := false // what is left of a strong gradient
 	if share, err, ok := c.Signal(); ok {
 		d.signal = max(share-2*err, 0)
-		noise = !shrunk && d.signal == 0
+		noise = !shrunk && !c.related()
 	}
 	if !d.immobile && (noise || !flat(c, fall, late, err)) || shrunk != (d.hasNorm && d.ratio < stuckShrunk) {
 		return Clear

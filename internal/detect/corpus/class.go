@@ -35,8 +35,9 @@ var kinds = map[Class][]monitor.Kind{
 	Vanishing: {monitor.Vanishing},
 	Exploding: {monitor.Exploding, monitor.NonFinite},
 	Dying:     {monitor.Dead},
-	// The step is too long for the curvature: both kinds say just that.
-	Oscillating: {monitor.Oscillating, monitor.IllConditioned},
+	// The step is too long for the curvature: both kinds say just that. Where the walls
+	// are steep the loss climbs away first.
+	Oscillating: {monitor.Oscillating, monitor.IllConditioned, monitor.Diverging},
 	TooSlow:     {monitor.Stagnating, monitor.Plateau},
 	// A loss that climbs away takes the gradients with it, until they overflow.
 	Diverging:      {monitor.Diverging, monitor.Exploding, monitor.NonFinite},
