@@ -183,6 +183,9 @@ func (l *lane) discard() {
 		if it.step != nil {
 			l.hub.records.release(it.step)
 		}
+		if it.event != nil && l.memory.sink != nil {
+			l.memory.dropped = append(l.memory.dropped, it.event)
+		}
 		l.stats.Dropped++
 	}
 }

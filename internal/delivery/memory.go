@@ -64,6 +64,7 @@ type memory struct {
 	state    []byte           // as the sink last said it
 	since    []*monitor.Event // queued after that, and counted in all
 	all      int64
+	dropped  []*monitor.Event // that the sink never got, for the next process to bring it
 }
 
 func (m *memory) add(e *monitor.Event) {
@@ -124,7 +125,8 @@ func (l *lane) remember(k *mark) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k.state, k.known = state, true
-	l.memory.since = slices.Delete(l.memory.since, 0, l.memory.after(k))
+	// What was dropped is no part of the state.
+	l.memory.since = slices.Concat(l.memory.dropped, l.memory.since[l.memory.after(k):])
 	l.memory.state = state
 	return nil
 }
@@ -150,12 +152,12 @@ func (l *lane) await(ctx context.Context, k *mark) Memory {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	m, lacks := Memory{Sink: l.name, State: l.memory.state}, l.memory.since[:l.memory.after(k)]
 	l.marks = slices.DeleteFunc(l.marks, func(m *mark) bool { return m == k })
 	if k.known {
-		return Memory{Sink: l.name, State: k.state}
+		m.State, lacks = k.state, l.memory.dropped
 	}
-	m := Memory{Sink: l.name, State: l.memory.state}
-	for _, e := range l.memory.since[:l.memory.after(k)] {
+	for _, e := range lacks {
 		m.Events = append(m.Events, *e)
 	}
 	return m

@@ -217,3 +217,33 @@ func TestMemoriesOfSinksOfOneName(t *testing.T) {
 	memory = h.Mark()(within(t, time.Minute))
 	require.Equal(t, []Memory{{Sink: "k", State: []byte("[1,3]")}, {Sink: "k", State: []byte("[2,3]")}}, memory, "after the end")
 }
+
+// Events that a slow sink had no time for before the end are in its memory.
+func TestAMemoryHasWhatTheEndDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &keeper{}
+		k.save = func() error { return nil }
+		slow := &sluggish{keeper: k, each: time.Second}
+		h := New([]Named{{"k", slow}})
+		h.Start(&monitor.Run{})
+		for i := range int64(6) {
+			h.Event(&monitor.Event{Step: i + 1})
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		require.Error(t, h.Close(ctx, &monitor.End{}).Err())
+		time.Sleep(time.Minute) // until the sink has done what it was at
+		require.Equal(t, count(1, 6), knows(t, h.Mark()(within(t, time.Minute))))
+	})
+}
+
+// sluggish takes its time for every event.
+type sluggish struct {
+	*keeper
+	each time.Duration
+}
+
+func (s *sluggish) Event(e *monitor.Event) error {
+	time.Sleep(s.each)
+	return s.keeper.Event(e)
+}
