@@ -56,7 +56,7 @@ type courseState struct {
 	History    history  `json:"history"`
 	Start      float64  `json:"start"`
 	EarlyHigh  float64  `json:"early_high"`  // the upper octile of the first losses
-	EarlyNoise float64  `json:"early_noise"` // and their deviation
+	EarlyNoise float64  `json:"early_noise"` // the deviation of the first 8
 	Low        float64  `json:"low"`         // the lowest of the first 3
 	Noise      float64  `json:"noise"`       // the long mean of the recent losses' deviation
 	Best       float64  `json:"best"`
@@ -304,7 +304,7 @@ func (c *Course) observeLoss(s *Step) {
 	c.block = now.History.push(c.loss)
 	level := now.Losses.median()
 	if now.LossCount <= early {
-		now.EarlyHigh, now.EarlyNoise = now.Losses.quantile(0.875), now.Losses.deviation()
+		now.EarlyHigh = now.Losses.quantile(0.875)
 	}
 	switch {
 	case now.LossCount <= 3:
@@ -314,6 +314,9 @@ func (c *Course) observeLoss(s *Step) {
 	}
 	if now.LossCount < settled {
 		return
+	}
+	if now.LossCount == settled {
+		now.EarlyNoise = now.Losses.deviation()
 	}
 	now.Noise += max(noiseSlow, 1/float64(now.LossCount-settled+1)) * (min(now.Losses.deviation(), largest) - now.Noise)
 	if now.LossCount == settled || level < now.Best {

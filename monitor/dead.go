@@ -46,7 +46,7 @@ func (d *dead) Observe(_ *Step, c *Course) Condition {
 	if !c.grads {
 		return Undecided
 	}
-	// Gradients that vanish end in zeros, and weights that are 0 carry none back: neither is dead.
+	// Gradients that vanish end in zeros, and weights that are 0, pruned or not begun, carry none back: neither is dead.
 	symmetric, _ := c.symmetric()
 	vanishing := c.now.Depth.Records >= early && c.now.Depth.Reach < math.Log(vanishingReach)
 	if vanishing {
@@ -55,7 +55,7 @@ func (d *dead) Observe(_ *Step, c *Course) Condition {
 	d.count = 0
 	for i := range c.now.Params {
 		r := &c.now.Params[i]
-		if !r.dead() || symmetric > 0 && r.Had == 0 {
+		if !r.dead() || r.Had == 0 && (symmetric > 0 || r.Norm == 0) {
 			continue
 		}
 		if d.count == 0 || d.run.Params[i].Numel > d.run.Params[d.worst].Numel {

@@ -23,13 +23,14 @@ const (
 	divergingLong = 300
 	divergingPart = 0.1
 	// divergingDeep is how many times its start a loss without a bottom lies below 0
-	// at least, divergingSteep what its fall of one quarter of the run is at least to
-	// that of the quarter before, and divergingNorm how many times its first level
-	// the gradient norm is.
+	// at least, and divergingClear how many deviations of the first losses its start was away
+	// from 0. Over divergingLosses losses at least, no quarter of the run may fall less than
+	// the one before, the last falls by divergingBowed times as much as the first, and the
+	// gradient norm is divergingNorm times its first level.
 	divergingDeep   = 100
-	divergingSteep  = 1
-	divergingBowed  = 1.5
+	divergingClear  = 4
 	divergingLosses = 500
+	divergingBowed  = 1.5
 	divergingNorm   = 3
 	// divergingQuiet is how many records well below the line end it.
 	divergingQuiet = 64
@@ -121,8 +122,8 @@ func (d *diverging) bottomless(c *Course) bool {
 	quarters := h.quarters()
 	a, b, e := quarters[0]-quarters[1], quarters[1]-quarters[2], quarters[2]-quarters[3]
 	norm, ok := c.NormLevel()
-	return ok && norm-c.Baseline() > math.Log(divergingNorm) && a > 0 && b > divergingSteep*a && e > divergingSteep*b && e > divergingBowed*a &&
-		quarters[3] < -divergingDeep*max(math.Abs(c.Start()), math.Abs(c.now.EarlyHigh), c.now.EarlyNoise)
+	return ok && norm-c.Baseline() > math.Log(divergingNorm) && a > 0 && b > a && e > b && e > divergingBowed*a &&
+		math.Abs(c.Start()) > divergingClear*c.now.EarlyNoise && quarters[3] < -divergingDeep*max(math.Abs(c.Start()), math.Abs(c.now.EarlyHigh))
 }
 
 func (d *diverging) Explain(e *Event) {

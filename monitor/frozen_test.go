@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -30,6 +31,11 @@ func frozenFaults() []fault {
 		}}, Frozen, 750, 755, false, nil},
 		{recipe{name: "all but the last bias exactly 0", steps: 1500, loss: plainLoss, norm: plainNorm, edit: allBut(7, zero, 700, 1500)},
 			Frozen, 750, 755, false, nil},
+		{recipe{name: "with a step that is not finite", steps: 1500, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, r *rand.Rand) {
+			if allBut(7, zero, 700, 1500)(t, s, r); t == 800 {
+				s.Loss, s.NonFinite = Known(math.NaN()), Known(1)
+			}
+		}}, Frozen, 750, 755, false, []Kind{NonFinite}},
 		{recipe{name: "thawed again", steps: 1500, loss: plainLoss, norm: plainNorm, edit: allBut(5, undefine, 700, 1000)},
 			Frozen, 750, 755, true, nil},
 		{recipe{name: "one parameter", steps: 1500, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {

@@ -14,6 +14,8 @@ const (
 	// two steps apart, above which it jumps back again.
 	oscillatingCosine  = -0.4
 	oscillatingCosine2 = 0.2
+	// oscillatingShort is the update-to-weight ratio below which that does not matter.
+	oscillatingShort = 0.01
 	// oscillatingUpdate is the update-to-weight ratio from which on weights are made
 	// anew within a few steps.
 	oscillatingUpdate = 0.3
@@ -35,8 +37,8 @@ const (
 // long is said by one of
 //
 //   - ρ of the preconditioned gradient: its median is above 2, where the second-order
-//     model says that a step along it raises the loss (for plain gradients that is the
-//     business of ill_conditioned);
+//     model says that a step along it raises the loss, and the update-to-weight ratio is
+//     not small (for plain gradients ρ is the business of ill_conditioned);
 //   - the cosines between successive gradients: near -1 for one step apart and near
 //     1 for two, the gradient points to where the step came from;
 //   - the update-to-weight ratio: steps about as long as the weights.
@@ -91,7 +93,9 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 func (d *oscillating) tooLong(c *Course, share float64) string {
 	d.rho, d.cosine, d.cosine2, d.update = 0, 0, 0, 0
 	if k := &c.now.Curvature; k.Preconditioned && k.Rhos.n >= illMeasured {
-		if d.rho = k.Rhos.median(); k.Rhos.surely(0.5) > share*oscillatingRho {
+		u := &c.now.Updates
+		short := u.Count >= updatesSettled && u.Ratios.median() < oscillatingShort
+		if d.rho = k.Rhos.median(); k.Rhos.surely(0.5) > share*oscillatingRho && !short {
 			return "rho"
 		}
 	}

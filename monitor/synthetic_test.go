@@ -159,7 +159,7 @@ func fading(level, share, tau, sigma float64) func(int, *rand.Rand) float64 {
 
 // healthy runs are hard ones: each has fooled a published rule.
 func healthy() []recipe {
-	return append(healthyCurvature(), []recipe{
+	return append(append(healthyCurvature(), healthySignals()...), []recipe{
 		{name: "plain", steps: 3000, loss: learning(2.3, 0.2, 300, 0.05), norm: fading(1, 0.3, 500, 0.2)},
 		{name: "full batch to 1e-9", steps: 3000, loss: learning(1, 1e-9, 100, 0), norm: fading(1, 1e-6, 150, 0)},
 		{name: "full batch to a floor", steps: 5000, loss: learning(1, 0.3, 100, 0), norm: fading(1, 1e-8, 100, 0)},
