@@ -36,7 +36,7 @@ const (
 	// vanishingCalm is the share of the decay, on the log scale, below which it
 	// has ended, after vanishingQuiet records.
 	vanishingCalm  = 0.75
-	vanishingQuiet = 64
+	vanishingQuiet = 200
 )
 
 // vanishing fires when the gradients shrink geometrically from the last weights
