@@ -222,6 +222,11 @@ func (c *Course) progressed(share float64) bool {
 	return ok && c.now.Start-level > max(share*math.Abs(c.now.Start), c.now.Losses.deviation())
 }
 
+// settledDown says whether the loss does not fall any more, as far as can be told.
+func (c *Course) settledDown() bool {
+	return len(c.now.History.Means) >= stuckBlocks && !c.falling()
+}
+
 // flat says whether the loss did not fall, or by less than 1 %, from the last but one
 // quarter of the run to the last, and is known well enough to say so.
 func (c *Course) flat() bool {

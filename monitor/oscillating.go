@@ -26,7 +26,7 @@ const (
 	oscillatingCalm = 0.5
 	// oscillatingRecords is how many losses there must be, and oscillatingQuiet how
 	// many calm blocks of the loss's history end it.
-	oscillatingRecords = 300
+	oscillatingRecords = 500
 	oscillatingQuiet   = 4
 )
 

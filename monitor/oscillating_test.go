@@ -51,15 +51,15 @@ func oscillatingFaults() []fault {
 	}
 	return []fault{
 		{recipe{name: "from wall to wall", steps: 2000, loss: swinging, norm: plainNorm, edit: toAndFro(-0.8, 0.6)},
-			Oscillating, 300, 400, false, nil},
+			Oscillating, 500, 620, false, nil},
 		{recipe{name: "thrown up by the first step", steps: 2000, loss: thrown, norm: plainNorm, edit: toAndFro(-0.8, 0.6)},
-			Oscillating, 300, 600, false, nil},
+			Oscillating, 500, 700, false, nil},
 		{recipe{name: "steps as long as the weights", steps: 2000, loss: swinging, norm: plainNorm, edit: updating(0.6, 50)},
-			Oscillating, 300, 400, false, nil},
+			Oscillating, 500, 620, false, nil},
 		{recipe{name: "preconditioned", steps: 2000, loss: swinging, norm: plainNorm, edit: preconditioned},
-			Oscillating, 300, 500, false, nil},
+			Oscillating, 500, 700, false, nil},
 		{recipe{name: "learning rate lowered later", steps: 4000, loss: after(1500, swinging, learning(1.1, 0.2, 300, 0.05)), norm: plainNorm, edit: lowered},
-			Oscillating, 300, 400, true, nil},
+			Oscillating, 500, 620, true, nil},
 	}
 }
 

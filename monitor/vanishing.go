@@ -87,7 +87,8 @@ func (d *vanishing) Observe(_ *Step, c *Course) Condition {
 		d.reach = depth.Reach
 		short := chance && depth.Reach < math.Log(vanishingReach)
 		if (trend || short) && !stuck && hasLoss {
-			stuck = (!c.progressed(vanishingStart) || trend && depth.Gain < math.Log(vanishingDeep)) && c.flat()
+			stuck = !c.progressed(vanishingStart) && c.flat() ||
+				trend && depth.Gain < math.Log(vanishingDeep) && c.settledDown()
 		}
 		trend = trend && (stuck || depth.Gain < far)
 		now.Depth.observe(trend, depth.Gain > vanishingCalm*limit || hasLoss && !stuck && depth.Gain > vanishingCalm*far,
