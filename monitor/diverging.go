@@ -23,15 +23,21 @@ const (
 	divergingLong = 300
 	divergingPart = 0.1
 	// divergingDeep is how many times its start a loss without a bottom lies below 0
-	// at least, and divergingClear how many deviations of the first losses its start was away
-	// from 0. Over divergingLosses losses at least, no quarter of the run may fall less than
-	// the one before, the last falls by divergingBowed times as much as the first, and the
-	// gradient norm is divergingNorm times its first level.
-	divergingDeep   = 100
-	divergingClear  = 4
-	divergingLosses = 500
-	divergingBowed  = 1.5
-	divergingNorm   = 3
+	// at least, after divergingLosses losses at least. No quarter of the run falls by less
+	// than divergingSteady of the one before, and the gradient norm is divergingNorm times
+	// its first level. Besides, one of: it falls faster and faster, the last quarter by
+	// divergingBowed times the first, from a start that was divergingClear deviations of
+	// the first losses away from 0; the gradients point the same way from step to step,
+	// with a mean cosine above divergingStraight; or it is divergingAbyss times its start
+	// below 0.
+	divergingDeep     = 100
+	divergingLosses   = 500
+	divergingSteady   = 0.9
+	divergingNorm     = 2
+	divergingBowed    = 1.5
+	divergingClear    = 4
+	divergingStraight = 0.8
+	divergingAbyss    = 1e4
 	// divergingQuiet is how many records well below the line end it.
 	divergingQuiet = 64
 )
@@ -45,8 +51,8 @@ const (
 //   - lost: after real progress, well above the noise, it stays about
 //     where it began (90 % of the progress lost) for long;
 //   - bottomless: it has fallen below 0 by more than a hundred times its start, and
-//     falls the faster the longer, with gradients that grow. No loss that has a
-//     minimum does so: its sign is wrong.
+//     falls on no more slowly, with gradients that grow and all point one way. No loss
+//     that has a minimum does so: its sign is wrong.
 //
 // It resolves when the level has been half-way back for divergingQuiet records:
 // half-way to the best where there was real progress, else to the start.
@@ -122,8 +128,14 @@ func (d *diverging) bottomless(c *Course) bool {
 	quarters := h.quarters()
 	a, b, e := quarters[0]-quarters[1], quarters[1]-quarters[2], quarters[2]-quarters[3]
 	norm, ok := c.NormLevel()
-	return ok && norm-c.Baseline() > math.Log(divergingNorm) && a > 0 && b > a && e > b && e > divergingBowed*a &&
-		math.Abs(c.Start()) > divergingClear*c.now.EarlyNoise && quarters[3] < -divergingDeep*max(math.Abs(c.Start()), math.Abs(c.now.EarlyHigh))
+	scale := max(math.Abs(c.Start()), math.Abs(c.now.EarlyHigh))
+	if !ok || norm-c.Baseline() < math.Log(divergingNorm) || quarters[3] > -divergingDeep*scale ||
+		a <= 0 || b < divergingSteady*a || e < divergingSteady*b {
+		return false
+	}
+	share, _, known := c.Signal()
+	return e > divergingBowed*a && b > a && e > b && math.Abs(c.Start()) > divergingClear*c.now.EarlyNoise ||
+		known && share > divergingStraight || quarters[3] < -divergingAbyss*scale
 }
 
 func (d *diverging) Explain(e *Event) {
@@ -135,7 +147,7 @@ func (d *diverging) Explain(e *Event) {
 	}
 	if d.now.Bottomless {
 		e.Advice = "Look at the sign of the loss: a loss that has a minimum does not fall the faster the longer."
-		e.Summary = fmt.Sprintf("The loss falls without a bottom: it began at %.4g and is at %.4g, and both its fall and the gradient grow.",
+		e.Summary = fmt.Sprintf("The loss falls without a bottom: it began at %.4g, is at %.4g and falls no more slowly, and the gradient has grown.",
 			d.start, d.level)
 		return
 	}

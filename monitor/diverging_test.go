@@ -17,6 +17,9 @@ func divergingFaults() []fault {
 		{recipe{name: "loss negated", steps: 2000, loss: func(t int, r *rand.Rand) float64 {
 			return -0.7 - 0.02*float64(t) - 3e-4*float64(t*t)*(1+0.2*r.NormFloat64())
 		}, norm: func(t int, r *rand.Rand) float64 { return (1 + float64(t)/100) * plainNorm(t, r) }}, Diverging, 400, 900, false, nil},
+		{recipe{name: "loss negated, in a straight line", steps: 2000, loss: func(t int, r *rand.Rand) float64 {
+			return -2.6 - 0.6*float64(t)*(1+0.05*r.NormFloat64())
+		}, norm: func(t int, r *rand.Rand) float64 { return min(1+float64(t)/30, 4) * plainNorm(t, r) }, edit: toAndFro(0.98, 0.98)}, Diverging, 500, 1000, false, nil},
 		{recipe{name: "short run", steps: 154, loss: func(t int, r *rand.Rand) float64 {
 			return 1.1 + 5*float64(t)*(1+0.5*r.NormFloat64())
 		}, noParams: true}, Diverging, 50, 130, false, nil},
