@@ -160,7 +160,7 @@ func TestTheEndOfTheRun(t *testing.T) {
 		m := machine(t, func(r *alert.Rules) {
 			r.KeepFiring, r.KindFor = time.Hour, map[monitor.Kind]time.Duration{monitor.Dead: time.Hour}
 		})
-		for _, k := range []monitor.Kind{monitor.Cliff, monitor.Dead, monitor.Oscillating} {
+		for _, k := range []monitor.Kind{monitor.Cliff, monitor.Dead, monitor.RisingGradient} {
 			require.NoError(t, m.Observe(at(0), event(k, monitor.Firing, "")))
 		}
 		require.Len(t, m.Tick(at(0)), 2)

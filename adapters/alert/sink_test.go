@@ -216,13 +216,13 @@ func TestOneRefusedAlertDoesNotSpoilTheOthers(t *testing.T) {
 		r.Batch = true
 		s, err := alert.NewSink(one(r))
 		require.NoError(t, err)
-		for _, k := range []monitor.Kind{monitor.Cliff, monitor.Dead, monitor.Oscillating} {
+		for _, k := range []monitor.Kind{monitor.Cliff, monitor.Dead, monitor.RisingGradient} {
 			begin(t, s, k)
 		}
 		require.NoError(t, s.Start(&monitor.Run{}))
 		time.Sleep(time.Hour)
 		require.Equal(t, 4, b.attempts(), "together, then one by one")
-		require.Equal(t, []string{"cliff+", "oscillating+"}, b.take())
+		require.Equal(t, []string{"cliff+", "rising_gradient+"}, b.take())
 		require.EqualValues(t, 1, s.Lost())
 		require.ErrorContains(t, closing(s, time.Second), "GtgDead: bad label")
 	})
@@ -278,7 +278,7 @@ func TestThePaceIsKept(t *testing.T) {
 		r := b.receiver()
 		r.Pace = 3 * time.Second
 		s := started(t, one(r))
-		for _, k := range []monitor.Kind{monitor.Cliff, monitor.Dead, monitor.Oscillating} {
+		for _, k := range []monitor.Kind{monitor.Cliff, monitor.Dead, monitor.RisingGradient} {
 			begin(t, s, k)
 		}
 		time.Sleep(time.Minute)

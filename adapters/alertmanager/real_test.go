@@ -69,17 +69,17 @@ func TestARealAlertmanager(t *testing.T) {
 	hears("GtgCliff firing")
 
 	am.Stop(t)
-	_ = s.Event(receivertest.Event(monitor.Oscillating, monitor.Firing)) // may say that it is out of reach
+	_ = s.Event(receivertest.Event(monitor.RisingGradient, monitor.Firing)) // may say that it is out of reach
 	am.Start(t)
-	hears("GtgCliff firing", "GtgOscillating firing")
+	hears("GtgCliff firing", "GtgRisingGradient firing")
 	require.Eventually(t, func() bool { return holds(cliff.Summary) }, patience, poll, "what fires is told to one that forgot")
 
 	cliff.State, cliff.Summary = monitor.Resolved, "It is over."
 	_ = s.Event(cliff)
-	hears("GtgCliff firing", "GtgOscillating firing", "GtgCliff resolved")
+	hears("GtgCliff firing", "GtgRisingGradient firing", "GtgCliff resolved")
 
 	am.Stop(t)
-	_ = s.Event(receivertest.Event(monitor.Oscillating, monitor.Resolved))
+	_ = s.Event(receivertest.Event(monitor.RisingGradient, monitor.Resolved))
 	require.Eventually(t, func() bool { return len(s.Firing()) == 0 }, patience, poll)
 	am.Start(t)
 	require.Eventually(t, func() bool { return len(am.Alerts(t)) == 0 }, patience, poll)
