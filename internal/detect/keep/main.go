@@ -25,7 +25,7 @@ import (
 )
 
 // healthy is how many healthy runs are kept of either kind of program.
-const healthy = 4
+const healthy = 2
 
 func main() {
 	runs := flag.String("runs", "", "folder of the corpus")
