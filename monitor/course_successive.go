@@ -92,7 +92,7 @@ func (m *Monitor) signal() string {
 	switch {
 	case share-2*err > 0:
 		return s + fmt.Sprintf(": about %.0f %% of gᵀg is the true gradient's, the rest the noise of mini-batches", 100*share)
-	case share+2*err < oscillatingCosine:
+	case share+2*err < 0:
 		return s + ": the steps go to and fro"
 	}
 	return s + ": next to nothing of gᵀg can be told from the noise of mini-batches"

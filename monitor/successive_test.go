@@ -24,6 +24,17 @@ func TestSignal(t *testing.T) {
 	require.Contains(t, m.Verdict()[0].Evidence, "% of gᵀg is the true gradient's")
 }
 
+func TestTheVerdictTellsToAndFroFromNoise(t *testing.T) {
+	for cosine, want := range map[float64]string{-0.3: "the steps go to and fro", 0: "next to nothing of gᵀg can be told"} {
+		p := recipe{name: "verdict", steps: 200, loss: plainLoss, norm: plainNorm, edit: toAndFro(cosine, 0)}
+		m := New(p.run())
+		for _, s := range p.make(1) {
+			m.Observe(&s)
+		}
+		require.Contains(t, m.Verdict()[0].Evidence, want)
+	}
+}
+
 // A gradient that is as large as ever but has become noise is insignificant once its
 // norm falls a little: it is the true gradient that counts.
 func TestCriticalPointOfTheTrueGradient(t *testing.T) {
