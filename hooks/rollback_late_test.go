@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"errors"
 	"runtime"
 	"testing"
 
@@ -69,6 +70,25 @@ func TestRollbackWaitsForTheOptimizer(t *testing.T) {
 	require.Equal(t, at[2], values(), "the snapshot before step 3")
 	require.Equal(t, monitor.ActionRollback, g.step.Action)
 	require.Equal(t, 1, g.rollback.count)
+}
+
+// Once the run was stopped the optimizer is not called again, not for a step that could
+// not be measured either.
+func TestAfterTheLastRollbackNoStepIsMade(t *testing.T) {
+	runtime.LockOSThread()
+	vs := nn.NewVarStore(gotch.CPU)
+	layer := nn.NewLinear(vs.Root(), 2, 1, nn.DefaultLinearConfig())
+	x := ts.MustOnes([]int64{3, 2}, gotch.Float, gotch.CPU)
+	opt, err := nn.DefaultSGDConfig().Build(vs, 0.1)
+	require.NoError(t, err)
+	g, err := Attach(opt, WithLogger(zap.NewNop()), WithRollback(2))
+	require.NoError(t, err)
+	defer g.Close()
+	require.NoError(t, opt.BackwardStep(layer.Forward(x).MustSquare(true).MustMean(gotch.Float, true)))
+	require.True(t, g.onStep(&torch.Report{Err: errors.New("not measured")}))
+	g.rollback.over = true
+	require.False(t, g.onStep(&torch.Report{Err: errors.New("not measured")}))
+	require.Equal(t, monitor.ActionStop, g.step.Action)
 }
 
 func TestRollbackKnowsTheOptimizer(t *testing.T) {
