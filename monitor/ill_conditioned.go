@@ -41,8 +41,9 @@ const (
 // A run at the edge of stability has both and is healthy: its sharpness rises
 // many times over, until the mean of ρ hovers at the limit, and single values of a
 // mini-batch lie far above it, while the loss comes down. That is why a run
-// that improves is left alone, and why ρ must lie clearly above the limit. An
-// optimizer without a known limit is judged by growth alone.
+// that improves is left alone, and why ρ must lie clearly above the limit; far above it
+// where the loss has come down, but by less than half, and is flat. An optimizer without
+// a known limit is judged by growth alone.
 type illConditioned struct {
 	memory[illState]
 	rho, limit, share float64
