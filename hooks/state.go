@@ -37,8 +37,8 @@ const stateVersion = 1
 // It includes the memory of the sinks that have one ([monitor.Stateful], such as those
 // that alert), under their names, and waits until they have been handed all that
 // comes before: a moment, and two seconds at most. A sink that is not there by then
-// is saved as it last was, with the events that it may not have handled; none is
-// lost, and after a resume it may be handed some a second time. That is what comes of
+// is saved as it last was, with the events that it may not have handled, the last 256 of
+// them, and after a resume it may be handed some a second time. That is what comes of
 // calling State from within such a sink.
 func (g *Guard) State() ([]byte, error) {
 	s, sinks, err := g.snapshot()

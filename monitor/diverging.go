@@ -141,12 +141,16 @@ func (d *diverging) bottomless(c *Course) bool {
 func (d *diverging) Explain(e *Event) {
 	e.describe(Critical, "8.2.4", "Stop, go back to the last good checkpoint and lower the learning rate, by a factor of 3 to 10 at first.")
 	e.Values = map[string]float64{"level": d.level, "start": d.start, "best": d.best}
+	if e.State == Resolved && d.now.Clear == largest {
+		e.Summary = fmt.Sprintf("The loss no longer falls without a bottom, and is at a level of %.4g; it had fallen so since step %d.", d.level, e.Since)
+		return
+	}
 	if e.State == Resolved {
 		e.Summary = fmt.Sprintf("The loss has come back to a level of %.4g, after it had climbed away at step %d.", d.level, e.Since)
 		return
 	}
 	if d.now.Bottomless {
-		e.Advice = "Look at the sign of the loss: a loss that has a minimum does not fall the faster the longer."
+		e.Advice = "Look at the sign of the loss: one that has a minimum falls more and more slowly."
 		e.Summary = fmt.Sprintf("The loss falls without a bottom: it began at %.4g, is at %.4g and falls no more slowly, and the gradient has grown.",
 			d.start, d.level)
 		return

@@ -3,7 +3,10 @@ package monitor
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 func divergingFaults() []fault {
@@ -20,6 +23,9 @@ func divergingFaults() []fault {
 		{recipe{name: "loss negated, in a straight line", steps: 2000, loss: func(t int, r *rand.Rand) float64 {
 			return -2.6 - 0.6*float64(t)*(1+0.05*r.NormFloat64())
 		}, norm: func(t int, r *rand.Rand) float64 { return min(1+float64(t)/30, 4) * plainNorm(t, r) }, edit: toAndFro(0.98, 0.98)}, Diverging, 500, 1000, false, nil},
+		{recipe{name: "loss negated, and mended", steps: 4000, loss: func(t int, r *rand.Rand) float64 {
+			return -2.6 - 0.6*float64(min(t, 1500))*(1+0.05*r.NormFloat64())
+		}, norm: func(t int, r *rand.Rand) float64 { return min(1+float64(t)/30, 4) * plainNorm(t, r) }, edit: toAndFro(0.98, 0.98)}, Diverging, 500, 1000, true, nil},
 		{recipe{name: "short run", steps: 154, loss: func(t int, r *rand.Rand) float64 {
 			return 1.1 + 5*float64(t)*(1+0.5*r.NormFloat64())
 		}, noParams: true}, Diverging, 50, 130, false, nil},
@@ -42,6 +48,10 @@ func TestDiverging(t *testing.T) {
 	recipe{name: "reward that is maximised", steps: 3000, loss: func(t int, r *rand.Rand) float64 {
 		return -10 - 490/(1+math.Exp(-float64(t-1500)/200)) + 5*r.NormFloat64()
 	}, norm: plainNorm}.silent(t, Diverging)
+	all := divergingFaults()
+	mended := all[slices.IndexFunc(all, func(f fault) bool { return f.name == "loss negated, and mended" })]
+	events := observe(mended.run(), mended.make(0))
+	require.Contains(t, events[len(events)-1].Summary, "The loss no longer falls without a bottom")
 	recipe{name: "a bump", steps: 3000, loss: func(t int, r *rand.Rand) float64 {
 		bump := 1.5 * math.Exp(-math.Pow(float64(t-1500)/60, 2))
 		return plainLoss(t, r) + bump

@@ -49,9 +49,9 @@ const (
 //     by orders of magnitude.
 //
 // Most of the leap must be one step's: a loss that climbs in several and comes back, as it
-// does at the edge of stability, is the optimizer's doing. A restart of the learning rate's schedule lifts the loss too, so its first
-// records are not judged. It resolves after spikeQuiet records below spikeCalm
-// deviations. A spike does not enter the memory of leaps unless there was
+// does at the edge of stability, is the optimizer's doing. A restart of the learning
+// rate's schedule lifts the loss too, so its first records are not judged. It resolves
+// after spikeQuiet records below spikeCalm deviations. A spike does not enter the memory of leaps unless there was
 // another in it: two within that time are the run's own nature, and the third
 // must be higher.
 type lossSpike struct {

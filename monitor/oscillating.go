@@ -44,7 +44,8 @@ const (
 //   - the update-to-weight ratio: steps about as long as the weights.
 //
 // At the edge of stability (Cohen et al. 2021) the first two hold in runs that
-// learn, which is why a run that has come down and is near its best is left alone.
+// learn, which is why a run that has come down and is near its best is left alone; where
+// it is the cosines that speak, one that has come down by half and more.
 type oscillating struct {
 	memory[oscillatingState]
 	rho, cosine, cosine2, update float64
