@@ -74,14 +74,14 @@ func (s store) labels() []corpus.Label {
 	var labels []corpus.Label
 	for _, p := range programs.All() {
 		for seed := int64(1); ; seed++ {
-			reference, ok := s.outcome(job{p, &p.Cases[0], seed})
+			plain, ok := s.outcome(job{p, &p.Cases[0], seed})
 			if !ok {
 				break
 			}
 			for i := range p.Cases {
 				j := job{p, &p.Cases[i], seed}
 				if o, ok := s.outcome(j); ok {
-					l := o.Label(p, j.name, seed, reference.Metric)
+					l := o.Label(p, j.name, seed, plain)
 					l.File = file(j)
 					labels = append(labels, l)
 				}

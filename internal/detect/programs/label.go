@@ -4,9 +4,10 @@ import (
 	"github.com/seed-140d0f39/gtg/internal/detect/corpus"
 )
 
-// Label says what was done to the run and whether it had its effect; reference is
-// the metric of the plain run of the same program and seed.
-func (o *Outcome) Label(p *Program, c *Case, seed int64, reference float64) corpus.Label {
+// Label says what was done to the run and whether it had its effect; plain is what
+// became of the plain run of the same program and seed.
+func (o *Outcome) Label(p *Program, c *Case, seed int64, plain *Outcome) corpus.Label {
+	reference := plain.Metric
 	l := corpus.Label{
 		Program: p.Name, Case: c.Name, Seed: seed, Class: c.Class, Hard: c.Hard, HeldOut: p.HeldOut,
 		Onset: o.Onset, Steps: o.Steps, Metric: o.Metric, Reference: reference, Chance: p.Chance, Accuracies: o.Accuracies,
@@ -37,8 +38,12 @@ func (o *Outcome) Label(p *Program, c *Case, seed int64, reference float64) corp
 		l.Confirmed = (way <= c.Most || o.Climb > 0.8) && o.Swing >= 0.3 && o.Moves >= 0.3 && o.Level > 0.5 && o.Level < 2 && !o.Stopped
 	case corpus.Saddle:
 		l.Confirmed = way <= c.Most && o.Climb < 1.2 && !o.Stopped
-	case corpus.Vanishing, corpus.TooSlow, corpus.IllConditioned:
+	case corpus.Exploding:
+		l.Confirmed = way <= c.Most && o.First >= 100*plain.First
+	case corpus.Vanishing, corpus.TooSlow:
 		l.Confirmed = way <= c.Most && o.Climb < 3 && !o.Stopped
+	case corpus.IllConditioned: // and no longer step would help
+		l.Confirmed = way <= c.Most && o.Climb < 3 && o.Stiffness >= 0.25 && !o.Stopped
 	case corpus.Diverging:
 		l.Confirmed = way <= c.Most && (o.Climb > 1.2 || o.Stopped)
 	default:

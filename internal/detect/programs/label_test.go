@@ -23,6 +23,10 @@ func TestConfirmed(t *testing.T) {
 		{"stopped", corpus.Healthy, Outcome{Metric: 0.9, Stopped: true}, false},
 		{"does not learn", corpus.Vanishing, Outcome{Metric: 0.6}, true},
 		{"learns all the same", corpus.Vanishing, Outcome{Metric: 0.8}, false},
+		{"explodes", corpus.Exploding, Outcome{Metric: 0.5, First: 200}, true},
+		{"is steep", corpus.Exploding, Outcome{Metric: 0.5, First: 199}, false},
+		{"held up by curvature", corpus.IllConditioned, Outcome{Metric: 0.5, Stiffness: 0.25}, true},
+		{"held up by a small learning rate", corpus.IllConditioned, Outcome{Metric: 0.5, Stiffness: 0.1}, false},
 		{"worse than chance", corpus.SignError, Outcome{Metric: -1}, true},
 		{"dead", corpus.Dying, Outcome{Metric: 0.5, Zeros: 0.9}, true},
 		{"not dead", corpus.Dying, Outcome{Metric: 0.5, Zeros: 0.3}, false},
@@ -50,7 +54,7 @@ func TestConfirmed(t *testing.T) {
 			c := &Case{Name: "c", Class: test.class, Least: 0.9, Most: 0.6}
 			o := test.outcome
 			o.Steps, o.Onset = 1000, 400
-			l := o.Label(p, c, 7, 0.9)
+			l := o.Label(p, c, 7, &Outcome{Metric: 0.9, First: 2})
 			require.Equal(t, test.confirmed, l.Confirmed)
 			require.True(t, l.HeldOut)
 			require.EqualValues(t, 7, l.Seed)
@@ -68,9 +72,9 @@ func TestEndOfWhatGoesAway(t *testing.T) {
 	lasting := func(r *Recipe) { r.Fault.Lasting = true }
 	o := Outcome{Steps: 1000, Onset: 400, Half: 700}
 	for class, want := range map[corpus.Class]int64{corpus.Poisoned: 420, corpus.NonFinite: 400, corpus.Escape: 700, corpus.Cliffs: 0} {
-		require.Equal(t, want, o.Label(p, &Case{Class: class}, 1, 1).End, class)
+		require.Equal(t, want, o.Label(p, &Case{Class: class}, 1, &Outcome{Metric: 1}).End, class)
 	}
-	require.Zero(t, o.Label(p, &Case{Class: corpus.NonFinite, change: lasting}, 1, 1).End)
+	require.Zero(t, o.Label(p, &Case{Class: corpus.NonFinite, change: lasting}, 1, &Outcome{Metric: 1}).End)
 }
 
 // Where the plain run has not learnt, nothing is confirmed: by the latch's plain run
@@ -79,9 +83,9 @@ func TestPlainRunThatDoesNotLearn(t *testing.T) {
 	p := &Program{Chance: 0.5, Solved: 0.8}
 	o := Outcome{Metric: 0.5, Steps: 10, Onset: 1}
 	for reference, want := range map[float64]bool{0.9: true, 0.8: true, 0.7: false, 0.5: false, 0.4: false} {
-		require.Equal(t, want, o.Label(p, &Case{Class: corpus.Vanishing, Most: 0.6}, 1, reference).Confirmed, reference)
+		require.Equal(t, want, o.Label(p, &Case{Class: corpus.Vanishing, Most: 0.6}, 1, &Outcome{Metric: reference}).Confirmed, reference)
 		healthy := Outcome{Metric: reference, Steps: 10}
-		require.Equal(t, want, healthy.Label(p, &Case{Class: corpus.Healthy}, 1, reference).Confirmed, reference)
+		require.Equal(t, want, healthy.Label(p, &Case{Class: corpus.Healthy}, 1, &Outcome{Metric: reference}).Confirmed, reference)
 	}
 }
 

@@ -15,6 +15,9 @@ type Outcome struct {
 	// the three steps from the onset on, their median of the 64 steps before.
 	Loss float64 `json:"loss_spike"`
 	Norm float64 `json:"norm_spike"`
+	// First is the largest gradient norm of the first ten steps, the largest number
+	// where one was not finite.
+	First float64 `json:"first_norm"`
 	// Broken: the loss or a gradient was not finite in one of these steps.
 	Broken bool `json:"broken"`
 	// Stopped: gtg advised to stop, after gradients that were not finite.
@@ -36,6 +39,9 @@ type Outcome struct {
 	Level float64 `json:"level"`
 	// Climb is the loss at the end as a multiple of that before the onset.
 	Climb float64 `json:"climb"`
+	// Stiffness is the median of η·gᵀHg/gᵀg over what plain gradient descent tolerates
+	// of it, in the run's second half: how near to the limit the learning rate is.
+	Stiffness float64 `json:"stiffness"`
 	// Flat is the step at which a quarter of the run's descent was made, and Half
 	// that at which half of it was, after the first twentieth of the run.
 	Flat int64 `json:"flat"`
@@ -46,6 +52,7 @@ const (
 	before    = 64  // steps that an event is compared with
 	after     = 3   // steps in which it is looked for
 	watched   = 200 // steps in which parameters have to stay silent
+	opening   = 10  // steps at the run's beginning
 	smoothing = 50  // steps that a loss is the mean of
 )
 
@@ -65,6 +72,10 @@ func (t *trainer) outcome(p *Program, c *Case) *Outcome {
 		o.Climb = finite(median(tail(tr.losses, before)) / median(tr.losses[from:on]))
 	} else {
 		o.Climb = finite(median(tail(tr.losses, before)) / tr.losses[0])
+	}
+	o.First = largest(tr.norms[:min(opening, len(tr.norms))])
+	if half := tr.stiff[len(tr.stiff)/2:]; len(half) > 0 {
+		o.Stiffness = median(half)
 	}
 	o.Broken = slices.Contains(tr.broken[on:to], true)
 	o.Silent = slices.Min(tr.silent[min(on+1, len(tr.silent)-1):min(on+watched, len(tr.silent))])

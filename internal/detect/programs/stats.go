@@ -57,3 +57,15 @@ func median(v []float64) float64 {
 	s := slices.Sorted(slices.Values(v))
 	return s[len(s)/2]
 }
+
+// largest is the largest of the values, the largest number where one is not finite.
+func largest(v []float64) float64 {
+	var most float64
+	for _, x := range v {
+		if math.IsNaN(x) {
+			x = math.Inf(1)
+		}
+		most = max(most, x)
+	}
+	return finite(most)
+}

@@ -22,6 +22,7 @@ type trace struct {
 	broken []bool    // a loss or gradients that are not finite
 	silent []float64 // the share of parameters without a gradient, or with one of zeros
 	zeros  []float64 // the share of the gradients' elements that are exactly 0
+	stiff  []float64 // where it was measured, η·gᵀHg/gᵀg over what the optimizer tolerates
 }
 
 func newTrace(out io.Writer) *trace { return &trace{log: runlog.NewWriter(out)} }
@@ -62,6 +63,13 @@ func (t *trace) keep(s *monitor.Step) {
 	}
 	t.silent = append(t.silent, float64(silent)/float64(max(len(s.ZeroGrads), 1)))
 	t.zeros = append(t.zeros, float64(zeros)/float64(max(elements, 1)))
+	if k := s.Curvature; k != nil {
+		rho, known := k.Rho.Finite()
+		limit, limited := k.RhoLimit.Finite()
+		if known && limited && !k.RhoPreconditioned.Known() {
+			t.stiff = append(t.stiff, rho/limit)
+		}
+	}
 }
 
 // Event writes nothing: what detectors think is no part of the corpus.
