@@ -64,12 +64,14 @@ type courseState struct {
 	BestNoise  float64  `json:"best_noise"`
 	Norms      window   `json:"norms"` // natural logarithms
 	NormCount  int64    `json:"norm_count"`
-	EarlyNorm  float64  `json:"early_norm"` // natural logarithm, as the next two
+	EarlyNorm  float64  `json:"early_norm"` // natural logarithm, as the next three
+	FirstNorm  float64  `json:"first_norm"` // the largest of the first 8
 	LowNorm    float64  `json:"low_norm"`
 	HighNorm   float64  `json:"high_norm"`
 	ZeroNorms  int64    `json:"zero_norms"` // in a row
 	Schedule   schedule `json:"schedule"`
 	Depth      depth    `json:"depth"`
+	Forward    forward  `json:"forward"`
 	Judged     int64    `json:"judged"` // records of whose gradients each was judged
 	Params     []record `json:"params"`
 
@@ -366,6 +368,9 @@ func (c *Course) observeNorm(s *Step) {
 	now.Norms.push(math.Log(c.norm))
 	now.NormCount++
 	level := now.Norms.median()
+	if now.NormCount <= settled {
+		now.FirstNorm = now.Norms.sorted[now.Norms.n-1]
+	}
 	if now.NormCount <= early {
 		now.EarlyNorm, now.LowNorm, now.HighNorm = level, level, level
 	}

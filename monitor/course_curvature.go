@@ -189,3 +189,13 @@ func (w *window) surely(p float64) float64 {
 	n := float64(w.n)
 	return w.sorted[max(int(p*n-2*math.Sqrt(n*p*(1-p))), 0)]
 }
+
+// radius is the largest of the last spectral radii; not ok where none was measured.
+func (now *curvatureCourse) radius() (largest radius, ok bool) {
+	for i, r := range now.Radii {
+		if i == 0 || r.Radius > largest.Radius {
+			largest = r
+		}
+	}
+	return largest, len(now.Radii) > 0
+}

@@ -37,6 +37,8 @@ type slope struct {
 	half  []float64
 	bias  int     // place of the last layer's bias, -1 where it has none
 	wide  float64 // half the logarithm of its size
+	// The weights that have a bias beside them.
+	layers []layer
 }
 
 func newSlope(run *Run) slope {
@@ -52,6 +54,7 @@ func newSlope(run *Run) slope {
 		s.index = append(s.index, i)
 		s.half = append(s.half, math.Log(float64(max(p.Numel, 1)))/2)
 	}
+	s.layers = layers(run, s.index)
 	if n := len(s.index); shapes && n > 0 {
 		// Weight and bias of one layer come in either order.
 		for i := max(s.index[n-1]-1, 0); i < len(run.Params); i++ {

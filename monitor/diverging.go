@@ -30,14 +30,29 @@ const (
 	// the first losses away from 0; the gradients point the same way from step to step,
 	// with a mean cosine above divergingStraight; or it is divergingAbyss times its start
 	// below 0.
-	divergingDeep     = 100
+	divergingDeep     = 100.0
 	divergingLosses   = 500
 	divergingSteady   = 0.9
-	divergingNorm     = 2
+	divergingNorm     = 2.0
 	divergingBowed    = 1.5
 	divergingClear    = 4
-	divergingStraight = 0.8
+	divergingStraight = 0.4
 	divergingAbyss    = 1e4
+
+	// Once it was seen the last quarter need not fall by more than divergingOn of the first.
+	divergingOn = 0.2
+
+	divergingStraightDeep   = 30.0
+	divergingStraightSteady = 0.7
+	divergingStraightNorm   = 0.1
+	// divergingLeap is how many times the highest rate before a new one is, divergingUp
+	// the share of itself, and divergingUnsure the deviations, by which the loss has gone up
+	// since, and divergingUpStay for how
+	// many records.
+	divergingLeap   = 3
+	divergingUp     = 0.2
+	divergingUnsure = 3
+	divergingUpStay = 128
 	// divergingQuiet is how many records well below the line end it.
 	divergingQuiet = 64
 )
@@ -50,6 +65,8 @@ const (
 //     losses;
 //   - lost: after real progress, well above the noise, it stays about
 //     where it began (90 % of the progress lost) for long;
+//   - up: the learning rate leapt beyond all that it had been, and the loss has gone up and
+//     stays there;
 //   - bottomless: it has fallen below 0 by more than a hundred times its start, and
 //     falls on no more slowly, with gradients that grow and all point one way. No loss
 //     that has a minimum does so: its sign is wrong.
@@ -68,8 +85,11 @@ type divergingState struct {
 	Latch      latch   `json:"latch"`
 	Deep       bool    `json:"deep"` // it looked so at the last block
 	Bottomless bool    `json:"bottomless"`
-	Away       int64   `json:"away"`  // records in a row
-	Lost       int64   `json:"lost"`  // the same for the second form
+	Away       int64   `json:"away"`   // records in a row
+	Lost       int64   `json:"lost"`   // the same for the second form
+	Up         int64   `json:"up"`     // and since a leap of the learning rate
+	Before     float64 `json:"before"` // the level at that leap, and its deviation
+	Noise      float64 `json:"noise"`
 	Clear      float64 `json:"clear"` // the level below which it has come back
 }
 
@@ -99,11 +119,15 @@ func (d *diverging) Observe(_ *Step, c *Course) Condition {
 	away := now.Away >= divergingStay
 	lost := now.Lost >= divergingLong && float64(now.Lost) >= divergingPart*float64(c.now.LossCount)
 	if c.block {
-		deep := d.bottomless(c)
+		deep := d.bottomless(c, now.Bottomless)
 		now.Bottomless, now.Deep = deep && now.Deep, deep
 	}
 	if now.Bottomless && !now.Latch.On {
 		now.Clear = largest
+	}
+	up := d.up(c, level)
+	if up && !now.Latch.On {
+		now.Clear = now.Before + (level-now.Before)/2
 	}
 	if (away || lost) && !now.Latch.On {
 		if now.Clear = start + margin/2; real {
@@ -112,30 +136,51 @@ func (d *diverging) Observe(_ *Step, c *Course) Condition {
 	}
 	d.level, d.start, d.best = level, start, best
 	was := now.Latch.On
-	condition := now.Latch.observe(away || lost || now.Bottomless, level < now.Clear && !now.Bottomless, 1, divergingQuiet)
+	condition := now.Latch.observe(away || lost || up || now.Bottomless, level < now.Clear && !now.Bottomless && !up, 1, divergingQuiet)
 	if was && condition == Clear {
-		now.Away, now.Lost = 0, 0
+		now.Away, now.Lost, now.Up = 0, 0, 0
 	}
 	return condition
 }
 
-// bottomless says whether the loss falls as nothing does that has a minimum.
-func (d *diverging) bottomless(c *Course) bool {
+// up says whether the loss has gone up for good since the learning rate leapt beyond all
+// that it had been.
+func (d *diverging) up(c *Course, level float64) bool {
+	now, w := &d.now, &c.now.Schedule
+	if w.Leap > 0 && w.Ago == 0 {
+		now.Before, now.Noise, now.Up = level, c.now.Losses.deviation(), 0
+	}
+	if now.Up++; !w.beyond(divergingLeap) || level-now.Before < max(divergingUp*math.Abs(now.Before), divergingUnsure*now.Noise) {
+		now.Up = 0
+	}
+	return now.Up >= divergingUpStay
+}
+
+// bottomless says whether the loss falls as nothing does that has a minimum, or, once it
+// was seen to, whether it falls on.
+func (d *diverging) bottomless(c *Course, begun bool) bool {
 	h := &c.now.History
 	if len(h.Means) < stuckBlocks || c.now.LossCount < divergingLosses {
 		return false
 	}
+	share, err, known := c.Signal()
+	straight := known && share-2*err > divergingStraight
+	deep, steady, grown := divergingDeep, divergingSteady, divergingNorm
+	if straight {
+		deep, steady, grown = divergingStraightDeep, divergingStraightSteady, divergingStraightNorm
+	}
 	quarters := h.quarters()
 	a, b, e := quarters[0]-quarters[1], quarters[1]-quarters[2], quarters[2]-quarters[3]
 	norm, ok := c.NormLevel()
+	if begun {
+		return e > divergingOn*a
+	}
 	scale := max(math.Abs(c.Start()), math.Abs(c.now.EarlyHigh))
-	if !ok || norm-c.Baseline() < math.Log(divergingNorm) || quarters[3] > -divergingDeep*scale ||
-		a <= 0 || b < divergingSteady*a || e < divergingSteady*b {
+	if !ok || norm-c.Baseline() < math.Log(grown) || quarters[3] > -deep*scale || a <= 0 || b < steady*a || e < steady*b {
 		return false
 	}
-	share, _, known := c.Signal()
-	return e > divergingBowed*a && b > a && e > b && math.Abs(c.Start()) > divergingClear*c.now.EarlyNoise ||
-		known && share > divergingStraight || quarters[3] < -divergingAbyss*scale
+	return straight || e > divergingBowed*a && b > a && e > b && math.Abs(c.Start()) > divergingClear*c.now.EarlyNoise ||
+		quarters[3] < -divergingAbyss*scale
 }
 
 func (d *diverging) Explain(e *Event) {

@@ -32,17 +32,49 @@ const (
 	// examples differ by as much.
 	explodingRunaway = 1e4
 	explodingRun     = 5
+	// explodingForward is how many times the size of the first layer's input the last
+	// layer's is, and how large it is itself, over explodingForwardStay of the run's
+	// first records; explodingSurely the same over forwardFew of them. It has ended when
+	// explodingLeft is left of the gradient norm.
+	explodingForward     = 250
+	explodingForwardStay = 16
+	explodingSurely      = 1e4
+	explodingLeft        = 0.01
+	// explodingThrown is how many times the level of the first 32 norms the largest of
+	// the first 8 is.
+	explodingThrown = 1e4
+	// explodingRadius is the spectral radius of recurrent weights from which on, after
+	// explodingRadiusFrom records, a loss that has come down by less than
+	// explodingRadiusProgress of its start is the recurrence's fault.
+	explodingRadius         = 10
+	explodingRadiusFrom     = 200
+	explodingRadiusProgress = 0.25
 )
 
-// exploding fires when the gradients have grown by orders of magnitude and the
-// loss does not improve: either in time, against the level of the run's first 32
-// norms, or both they and the loss from step to step without a break, which is
-// seen before the NaN that it ends in, or in depth, geometrically from the last
-// weights to the first (Deep Learning, section 8.2.5). Growth while the loss is near its best is healthy,
-// figure 8.1, and the business of rising_gradient.
+// exploding fires when the gradients have grown by orders of magnitude (Deep Learning,
+// section 8.2.5):
+//
+//   - in time, against the level of the run's first 32 norms, while the loss does not
+//     improve, or both from step to step without a break, which is seen before the NaN
+//     that it ends in;
+//   - in depth, geometrically from the last weights to the first, while the loss does not
+//     improve;
+//   - forward, from the first layer's input to the last's, at the run's beginning: the
+//     signal that explodes makes gradients that do, in every layer alike, and clipping
+//     hides neither;
+//   - in the first steps, which were 10,000 times as steep as those that followed: they have
+//     thrown the weights to where nothing is left to learn from;
+//   - through time, where the spectral radius of recurrent weights is far above 1 and the
+//     run does not learn.
+//
+// Growth while the loss is near its best is healthy, figure 8.1, and the business of
+// rising_gradient.
 type exploding struct {
 	memory[explodingState]
 	growth, gain, level float64
+	radius              radius
+	forward             forward
+	thrown              float64
 	hasLoss             bool
 	first, last         string
 }
@@ -51,6 +83,9 @@ type explodingState struct {
 	Time    latch  `json:"time"`
 	Runaway latch  `json:"runaway"`
 	Depth   latch  `json:"depth"`
+	Forward latch  `json:"forward"`
+	Thrown  latch  `json:"thrown"`
+	Radius  latch  `json:"radius"`
 	Loss    ascent `json:"loss"`
 	Norm    ascent `json:"norm"`
 }
@@ -124,10 +159,27 @@ func (d *exploding) Observe(_ *Step, c *Course) Condition {
 		now.Depth.observe(trend && stuck, depth.Gain < explodingCalm*limit || c.progressed(2*explodingProgress),
 			explodingDepthStay, explodingQuiet)
 	}
-	if now.Time.On || now.Runaway.On || now.Depth.On {
+	d.observeStart(c, norm, settled)
+	d.radius, _ = c.now.Curvature.radius()
+	d.now.Radius.observe(d.hasLoss && d.radius.Radius > explodingRadius && c.now.Records >= explodingRadiusFrom &&
+		!c.progressed(explodingRadiusProgress),
+		d.radius.Radius < explodingCalm*explodingRadius || c.progressed(2*explodingRadiusProgress), explodingDepthStay, explodingQuiet)
+	if now.Time.On || now.Runaway.On || now.Depth.On || now.Forward.On || now.Thrown.On || now.Radius.On {
 		return Holding
 	}
 	return Clear
+}
+
+// observeStart judges the run's first steps.
+func (d *exploding) observeStart(c *Course, norm float64, settled bool) {
+	f := &c.now.Forward
+	d.forward, d.thrown = *f, c.now.FirstNorm-c.Baseline()
+	size := min(f.Size, f.Growth)
+	explodes := c.now.Records <= forwardRecords &&
+		(f.Records >= forwardFew && size > math.Log(explodingSurely) || f.Records >= explodingForwardStay && size > math.Log(explodingForward))
+	d.now.Forward.observe(explodes, settled && norm < c.Baseline()+math.Log(explodingLeft), 1, explodingQuiet)
+	thrown := c.now.NormCount == early && d.thrown > math.Log(explodingThrown)
+	d.now.Thrown.observe(thrown, !thrown, 1, explodingQuiet)
 }
 
 func (d *exploding) Explain(e *Event) {
@@ -137,22 +189,38 @@ func (d *exploding) Explain(e *Event) {
 	if d.hasLoss {
 		e.Values["level"] = d.level
 	}
+	now := &d.now
 	switch {
 	case e.State == Resolved:
 		e.Summary = fmt.Sprintf("The gradients have calmed down to %.3g times the norm that the run began with, or the loss improves; they had exploded at step %d.",
 			growth, e.Since)
-	case d.now.Runaway.On:
+	case now.Runaway.On:
 		e.Values["growth"] = d.now.Norm.Last / d.now.Norm.Foot
 		e.Values["loss_growth"] = d.now.Loss.Last / d.now.Loss.Foot
 		e.Summary = fmt.Sprintf("The gradient norm has grown %.3g times and the loss %.3g times within %d steps, without a break.",
 			e.Values["growth"], e.Values["loss_growth"], min(d.now.Norm.Run, d.now.Loss.Run))
-	case d.now.Depth.On && !d.now.Time.On:
+	case now.Depth.On && !now.Time.On:
 		e.Values["depth_ratio"] = gain
 		e.Param = d.first
 		e.Summary = fmt.Sprintf("The gradient grows through depth: that of %s is about %.3g times that of %s, and the loss does not come down.",
 			d.first, gain, d.last)
-	default:
+	case now.Time.On:
 		e.Summary = fmt.Sprintf("The gradient norm has grown to %.3g times the level that the run began with and stays there, and the loss does not improve.",
 			growth)
+	case now.Forward.On:
+		e.Values["forward_growth"], e.Values["size"] = math.Exp(min(d.forward.Growth, 400)), math.Exp(min(d.forward.Size, 400))
+		e.Advice = "Initialise the weights for the activation that they have (He and others 2015), or add normalisation layers: clipping alone does not help here."
+		e.Summary = fmt.Sprintf("The signal explodes on its way forward, and the gradients with it: what the last layer is given is about %.3g in size, %.3g times what the first is.",
+			e.Values["size"], e.Values["forward_growth"])
+	case now.Thrown.On:
+		e.Values["first"] = math.Exp(min(d.thrown, 400))
+		e.Advice = "Start again with a smaller initialisation and the gradient norm clipped: these steps have thrown the weights away."
+		e.Summary = fmt.Sprintf("The run began with gradients that were up to %.3g times as large as those of the 32 first steps usually are.", e.Values["first"])
+	default:
+		e.Values["radius"] = d.radius.Radius
+		e.Param = d.radius.Name
+		e.Advice = "Initialise the recurrent weights with a spectral radius near 1, such as an orthogonal matrix, and clip the gradient norm."
+		e.Summary = fmt.Sprintf("The recurrent weights %s have a spectral radius of %.3g, so that gradients explode through time, and the loss does not come down.",
+			d.radius.Name, d.radius.Radius)
 	}
 }

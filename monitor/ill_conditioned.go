@@ -13,12 +13,20 @@ const (
 	illMargin   = 1.25
 	illUnseen   = 2.5
 	illHalf     = 5
+	// illMedian is the share of the limit above which the median of ρ lies, with its error,
+	// in a run that has never learned: of what a step wins to the first order the curvature
+	// takes that share.
+	illMedian = 0.3
 	// illGrowth is how many times its first level gᵀHg is at least while gᵀg is at
 	// least illKept times what it was.
 	illGrowth = 10
 	illKept   = 0.5
 	// illCalm is the share of illGrowth below which growth has ended.
 	illCalm = 0.5
+	// illLosses is how many losses there must be for the median to count, and illSettled
+	// the share of illMedian below which that has ended.
+	illLosses  = 500
+	illSettled = 0.75
 	// illRecords is for how many records, and illStay for how many measurements,
 	// it holds before it is said; illQuiet measurements end it.
 	illRecords = 300
@@ -30,7 +38,8 @@ const (
 // loss is not improving, and either
 //
 //   - a high quantile of the last 64 measured ρ = η·gᵀHg/gᵀg is above what the
-//     optimizer tolerates ([StabilityLimit]), or
+//     optimizer tolerates ([StabilityLimit]), or, where the loss has never come down, their
+//     median above a good part of it, or
 //   - gᵀHg has grown more than tenfold against the level of its first
 //     measurements, by more than the error of both and beyond what gᵀg has,
 //     while gᵀg has not shrunk (Deep
@@ -47,6 +56,7 @@ const (
 type illConditioned struct {
 	memory[illState]
 	rho, limit, share float64
+	median            float64
 	growth, gtg       float64
 	hasLoss, half     bool
 }
@@ -100,7 +110,12 @@ func (d *illConditioned) observeRho(c *Course, held, learning bool) {
 		}
 	}
 	d.rho, d.limit, d.share = k.Rhos.quantile(illQuantile), k.RhoLimit, float64(above)/float64(k.Rhos.n)
-	lasting(&d.now.Rho, &d.now.RhoFrom, c, held && k.Rhos.surely(illQuantile) > margin*d.limit, learning || d.rho < d.limit)
+	// None of the losses may be negative: what is no progress of such a loss may well be
+	// one of its purpose.
+	d.median = k.Rhos.median()
+	used := c.now.LossCount >= illLosses && c.before.allPositive && !d.half && !c.won(c.Best()) && k.Rhos.surely(0.5) > illMedian*d.limit
+	lasting(&d.now.Rho, &d.now.RhoFrom, c, held && (used || k.Rhos.surely(illQuantile) > margin*d.limit),
+		learning || d.rho < d.limit && d.median < illSettled*illMedian*d.limit)
 }
 
 func (d *illConditioned) observeGrowth(c *Course, held, learning bool) {
@@ -140,6 +155,10 @@ func (d *illConditioned) Explain(e *Event) {
 	switch {
 	case e.State == Resolved:
 		e.Summary = fmt.Sprintf("The step suits the curvature again, or the loss improves; the curvature had stood in the way since step %d.", e.Since)
+	case d.now.Rho.On && d.rho < d.limit:
+		e.Values["rho_median"] = d.median
+		e.Summary = fmt.Sprintf("The curvature uses up the step: ρ = η·gᵀHg/gᵀg has a median of %.3g, where 2 is what a step wins to the first order and the optimizer's limit is %.3g, and %s.",
+			d.median, d.limit, progress)
 	case d.now.Rho.On:
 		e.Summary = fmt.Sprintf("The step is too long for the curvature: a tenth of the recent values of ρ = η·gᵀHg/gᵀg lie above %.3g, %.0f %% above the optimizer's limit of %.3g, and %s.",
 			d.rho, 100*d.share, d.limit, progress)

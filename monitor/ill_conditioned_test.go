@@ -111,7 +111,7 @@ func illFaults() []fault {
 			IllConditioned, 1500, 3500, false, stuck},
 		{recipe{name: "gᵀHg grows and gᵀg too", steps: 6000, loss: bouncing, norm: func(t int, r *rand.Rand) float64 {
 			return (1 + float64(t)/3000) * math.Exp(0.2*r.NormFloat64())
-		}, edit: curved(10, gaussian(1, 0.2), sharpening(1000, 3000, 0.3))},
+		}, edit: curved(10, gaussian(0.3, 0.05), sharpening(1000, 3000, 0.3))},
 			IllConditioned, 1000, 3500, false, stuck},
 	}
 }
@@ -128,7 +128,8 @@ func TestIllConditioned(t *testing.T) {
 // The limit is the optimizer's where the record has none, and an optimizer whose
 // limit is on another quantity has none.
 func TestIllConditionedAsksTheOptimizer(t *testing.T) {
-	p := recipe{steps: 2000, loss: bouncing, norm: lognormal(1, 0.3), edit: curved(10, gaussian(3.2, 0.1), nil)}
+	signed := func(t int, r *rand.Rand) float64 { return bouncing(t, r) - 2.3 } // of which the limit alone is asked
+	p := recipe{steps: 2000, loss: signed, norm: lognormal(1, 0.3), edit: curved(10, gaussian(3.2, 0.1), nil)}
 	steps := p.make(1)
 	for i := range steps {
 		if k := steps[i].Curvature; k != nil {

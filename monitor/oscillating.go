@@ -22,18 +22,29 @@ const (
 	// oscillatingSwing is the deviation of the loss, as a share of its level, that
 	// counts as swinging up and down.
 	oscillatingSwing = 0.02
+	// oscillatingWorse is how many times the loss that the run began with the loss is at
+	// least to have surely gone up, where it takes less of a step to be too long: any
+	// update-to-weight ratio, or oscillatingWorseUpdate or oscillatingWorseCosine.
+	oscillatingWorse       = 1.1
+	oscillatingWorseUpdate = 0.03
+	oscillatingWorseCosine = -0.2
+	// oscillatingThrown is how many times the loss that the run began with the best level
+	// is that it has had since, less a deviation, where nothing else need say that the
+	// steps are too long: the first of them threw it up, and it never came back.
+	oscillatingThrown = 3
 	// oscillatingCalm is the share of these limits below which it has ended.
 	oscillatingCalm = 0.5
 	// oscillatingRecords is how many losses there must be, and oscillatingQuiet how
 	// many calm blocks of the loss's history end it.
 	oscillatingRecords = 500
-	oscillatingQuiet   = 4
+	oscillatingQuiet   = 8
 )
 
 // oscillating fires when the loss swings up and down with no net progress because
 // the step is too long (Deep Learning, sections 8.2.1 and 8.3.1). No progress means
 // that the loss does not fall from one quarter of the run to the next and has not
-// improved on its start, or has lost what it had won. That the step is too
+// improved on its start, or has lost what it had won; a loss that is above where the run
+// began makes less of a sign enough. That the step is too
 // long is said by one of
 //
 //   - ρ of the preconditioned gradient: its median is above 2, where the second-order
@@ -41,7 +52,8 @@ const (
 //     not small (for plain gradients ρ is the business of ill_conditioned);
 //   - the cosines between successive gradients: near -1 for one step apart and near
 //     1 for two, the gradient points to where the step came from;
-//   - the update-to-weight ratio: steps about as long as the weights.
+//   - the update-to-weight ratio: steps about as long as the weights;
+//   - the loss itself, which has never come back to anywhere near where it began.
 //
 // At the edge of stability (Cohen et al. 2021) the first two hold in runs that
 // learn, which is why a run that has come down and is near its best is left alone; where
@@ -49,6 +61,7 @@ const (
 type oscillating struct {
 	memory[oscillatingState]
 	rho, cosine, cosine2, update float64
+	worse                        bool // the loss is above where it began
 	level, start, swing          float64
 	why                          string
 }
@@ -75,6 +88,8 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 	d.level, d.start = late, c.Start()
 	d.swing = min(c.now.Losses.deviation()/math.Abs(late), largest)
 	now := &d.now
+	initial := c.initial()
+	d.worse = initial > 0 && late-err > oscillatingWorse*initial
 	if now.Latch.On {
 		calm := d.tooLong(c, oscillatingCalm) == ""
 		better := late < now.Level-max(stuckProgress*math.Abs(c.Start()), c.now.Noise)
@@ -82,7 +97,7 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 	}
 	d.why = d.tooLong(c, 1)
 	kept := h.quarters()[0]-late > max(err, stuckFall*math.Abs(c.Start()))
-	learned := d.why != "cosine" && kept || c.learning() && (d.why != "cosine" || c.won(late))
+	learned := !d.worse && (d.why != "cosine" && kept || c.learning() && (d.why != "cosine" || c.won(late)))
 	swings := d.why != "" && d.swing > oscillatingSwing && fall <= err && !learned
 	condition := now.Latch.observe(swings, !swings, 2, oscillatingQuiet)
 	now.Level = late
@@ -93,10 +108,14 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 // multiplied by is below 1 for what has begun already.
 func (d *oscillating) tooLong(c *Course, share float64) string {
 	d.rho, d.cosine, d.cosine2, d.update = 0, 0, 0, 0
+	cosine, cosine2, update := oscillatingCosine, oscillatingCosine2, oscillatingUpdate
+	if d.worse {
+		cosine, cosine2, update = oscillatingWorseCosine, -1, oscillatingWorseUpdate
+	}
 	if k := &c.now.Curvature; k.Preconditioned && k.Rhos.n >= illMeasured {
 		u := &c.now.Updates
 		short := u.Count >= updatesSettled && u.Ratios.median() < oscillatingShort
-		if d.rho = k.Rhos.median(); k.Rhos.surely(0.5) > share*oscillatingRho && !short {
+		if d.rho = k.Rhos.median(); k.Rhos.surely(0.5) > share*oscillatingRho && (d.worse || !short) {
 			return "rho"
 		}
 	}
@@ -105,13 +124,16 @@ func (d *oscillating) tooLong(c *Course, share float64) string {
 		d.cosine, err = k.Cosines.mean()
 		d.cosine2, err2 = k.Cosines2.mean()
 		// What has begun ends when it surely is over.
-		if begun := share < 1; begun && d.cosine < share*oscillatingCosine ||
-			!begun && d.cosine+2*err < oscillatingCosine && d.cosine2-2*err2 > oscillatingCosine2 {
+		if begun := share < 1; begun && d.cosine < share*cosine ||
+			!begun && d.cosine+2*err < cosine && d.cosine2-2*err2 > cosine2 {
 			return "cosine"
 		}
 	}
+	if initial := c.initial(); initial > 0 && c.Best()-c.now.BestNoise > share*oscillatingThrown*initial {
+		return "thrown"
+	}
 	if k := &c.now.Updates; k.Count >= updatesSettled {
-		if d.update = k.Ratios.median(); d.update > share*oscillatingUpdate {
+		if d.update = k.Ratios.median(); d.update > share*update {
 			return "update"
 		}
 	}
@@ -136,6 +158,8 @@ func (d *oscillating) Explain(e *Event) {
 		evidence = fmt.Sprintf("ρ = η·gᵀHg/gᵀg has a median of %.3g, where the loss rises along the step", d.rho)
 	case "cosine":
 		evidence = fmt.Sprintf("successive gradients have a mean cosine of %.2f and those two steps apart one of %.2f, so that the step jumps from wall to wall", d.cosine, d.cosine2)
+	case "thrown":
+		evidence = "the first steps threw it up, and it never came back"
 	default:
 		evidence = fmt.Sprintf("a step changes weights by %.2g of their norm", d.update)
 	}

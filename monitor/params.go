@@ -67,6 +67,7 @@ func (c *Course) observeParams(s *Step) {
 	c.now.Judged++
 	if norms != nil {
 		c.now.Depth.observe(&c.slope, norms)
+		c.now.Forward.observe(c.slope.layers, norms)
 	}
 	for i := range params {
 		r := &params[i]

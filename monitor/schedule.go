@@ -15,6 +15,9 @@ type schedule struct {
 	To   float64 `json:"to"`
 	Leap int64   `json:"leap"`
 	Ago  int64   `json:"ago"`
+	// Peak is the highest rate there has been, and Past that before the last leap.
+	Peak float64 `json:"peak"`
+	Past float64 `json:"past"`
 }
 
 // observe says whether the learning rate leapt.
@@ -28,9 +31,10 @@ func (w *schedule) observe(s *Step, losses int64) (leapt bool) {
 		w.WarmUp = losses
 	}
 	if w.LR > 0 && lr > 0 && (lr > scheduleLeap*w.LR || w.LR > scheduleLeap*lr) {
-		w.From, w.To, w.Leap, w.Ago = w.LR, lr, s.Step, 0
+		w.From, w.To, w.Leap, w.Ago, w.Past = w.LR, lr, s.Step, 0, w.Peak
 		leapt = true
 	}
+	w.Peak = max(w.Peak, lr)
 	if lr > 0 { // a rate of 0 is the end of a schedule, and what follows a new start
 		w.LR = lr
 	}
@@ -40,6 +44,12 @@ func (w *schedule) observe(s *Step, losses int64) (leapt bool) {
 // raised says whether the learning rate leapt up within the last window: what the
 // run's own recent range was says little about it now.
 func (w *schedule) raised() bool { return w.Leap > 0 && w.To > w.From && w.Ago < span }
+
+// beyond says whether the last leap led to a rate so many times higher than any before,
+// which no warm-up does in one step and no restart of a schedule.
+func (w *schedule) beyond(factor float64) bool {
+	return w.Leap > 0 && w.Past > 0 && w.To > factor*w.Past && w.LR > factor*w.Past
+}
 
 // why says of what changed now whether the schedule accounts for it.
 func (w *schedule) why() string {

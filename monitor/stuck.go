@@ -26,6 +26,10 @@ const (
 	// stuckNoise is the largest deviation of the losses, as a share of their
 	// level, at which a flat loss says anything.
 	stuckNoise = 0.3
+	// stuckConstant is the share of the last bias's gradient, element by element, that the
+	// weights get at most where nothing but a constant answer is learned: its noise is no
+	// sign of a model that has converged.
+	stuckConstant = 0.1
 	// stuckQuiet is how many records at a better level end it.
 	stuckQuiet = 32
 	// stuckShrunk is the share of its first level below which gᵀg has shrunk to
@@ -91,7 +95,8 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 	noise := false // what is left of a strong gradient
 	if share, err, ok := c.Signal(); ok {
 		d.signal = max(share-2*err, 0)
-		noise = !shrunk && !c.related()
+		constant := c.now.Depth.Records >= early && c.now.Depth.Reach < math.Log(stuckConstant)
+		noise = !shrunk && !c.related() && !constant
 	}
 	if !d.immobile && (noise || !flat(c, fall, late, err)) || shrunk != (d.hasNorm && d.ratio < stuckShrunk) {
 		return Clear
@@ -104,12 +109,16 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 // a mean over a quarter of the run.
 func flat(c *Course, fall, late, err float64) bool {
 	h := &c.now.History
-	size, noise := math.Abs(c.Start()), c.now.Noise
+	start, noise := c.Start(), c.now.Noise
+	if initial := c.initial(); initial > 0 { // the first steps may have thrown it up
+		start = min(start, max(initial, late))
+	}
+	size := math.Abs(start)
 	block := err * math.Sqrt(float64(len(h.Means)/4)/2)
 	return noise < stuckNoise*math.Abs(late) &&
 		(fall < err || math.Abs(fall)+err < stuckFall*size) &&
 		math.Abs(h.quarters()[0]-late)+err < stuckProgress*size &&
-		c.Start()-late < stuckProgress*size+stuckStart*noise &&
+		start-late < stuckProgress*size+stuckStart*noise &&
 		late-slices.Min(h.Means) < stuckProgress*size+block
 }
 

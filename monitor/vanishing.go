@@ -33,6 +33,9 @@ const (
 	// start, for vanishingStay records.
 	vanishingAll  = 1e-4
 	vanishingHigh = 0.1
+	// vanishingRadius is the largest spectral radius of recurrent weights through which
+	// next to nothing comes back in ten steps of time.
+	vanishingRadius = 0.4
 	// vanishingCalm is the share of the decay, on the log scale, below which it
 	// has ended, after vanishingQuiet records.
 	vanishingCalm  = 0.75
@@ -44,7 +47,8 @@ const (
 // shrink as much as gradients do, so that all weights get next to nothing beside the last
 // bias, or when
 // all gradients have become negligible beside those that the run began with
-// while the loss is about where it began (Deep Learning, sections 8.2.5 and
+// while the loss is about where it began, or when the recurrent weights' spectral radius
+// is far below 1 and the loss does not come down (Deep Learning, sections 8.2.5 and
 // 10.7; Bengio, Simard and Frasconi 1994; Glorot and Bengio 2010). Small
 // gradients at the end of a run that has learned are convergence. Parameters
 // without a gradient and gradients of exactly 0 are not part of the trend: they
@@ -53,6 +57,7 @@ type vanishing struct {
 	memory[vanishingState]
 	gain, shrunk, level, start float64
 	reach                      float64
+	radius                     radius
 	everywhere                 bool
 	first, last                string
 }
@@ -61,6 +66,8 @@ type vanishingState struct {
 	Depth latch `json:"depth"`
 	Reach latch `json:"reach"`
 	All   latch `json:"all"`
+	// Radius is through time.
+	Radius latch `json:"radius"`
 }
 
 func newVanishing(run *Run) *vanishing {
@@ -106,7 +113,11 @@ func (d *vanishing) Observe(_ *Step, c *Course) Condition {
 			vanishingStay, vanishingQuiet)
 	}
 	d.everywhere = now.All.On
-	if now.Depth.On || now.Reach.On || now.All.On {
+	radius, recurrent := c.now.Curvature.radius()
+	d.radius = radius
+	forgets := recurrent && radius.Radius < vanishingRadius && hasLoss && !c.progressed(vanishingProgress)
+	now.Radius.observe(forgets && c.now.Records >= vanishingChance && c.flat(), !forgets, vanishingStay, vanishingQuiet)
+	if now.Depth.On || now.Reach.On || now.All.On || now.Radius.On {
 		return Holding
 	}
 	return Clear
@@ -128,6 +139,12 @@ func (d *vanishing) Explain(e *Event) {
 		e.Param = d.first
 		e.Summary = fmt.Sprintf("Next to no gradient reaches the weights: the most that any of them gets is %.2g of what the last bias gets, element by element, and the loss does not come down.",
 			e.Values["reach"])
+	case d.now.Radius.On && !d.now.Depth.On:
+		e.Values["radius"] = d.radius.Radius
+		e.Param = d.radius.Name
+		e.Advice = "Initialise the recurrent weights with a spectral radius near 1, such as an orthogonal matrix, or use gated units."
+		e.Summary = fmt.Sprintf("The recurrent weights %s have a spectral radius of %.3g, so that gradients vanish through time, and the loss does not come down.",
+			d.radius.Name, d.radius.Radius)
 	default:
 		e.Param = d.first
 		e.Summary = fmt.Sprintf("The gradient vanishes through depth: %s gets about %.3g of what %s gets.", d.first, left, d.last)

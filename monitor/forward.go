@@ -1,0 +1,84 @@
+package monitor
+
+import (
+	"math"
+	"strings"
+)
+
+const (
+	// forwardRecords is how many of the run's first records the signal's growth is
+	// followed for, and forwardFew how many of them say something.
+	forwardRecords = 64
+	forwardFew     = 3
+)
+
+// forward is how the signal changes on its way through the network, as the gradients
+// tell: that of a layer's weight is the sum over examples of δaᵀ, that of its bias the
+// sum of δ, so the ratio of their root mean squares is about the size of the activations
+// a that the layer is given. Units of the loss and of the gradient cancel out. It is
+// followed at the run's beginning, before a bias's gradient has come near 0.
+type forward struct {
+	Records int64 `json:"records"`
+	// Size is the logarithm of that of the last layer's input, Growth the same less
+	// that of the first layer's: both means over the records.
+	Size   float64 `json:"size"`
+	Growth float64 `json:"growth"`
+}
+
+// layer is a weight and the bias of the same layer, with what turns the ratio of their
+// norms into one of root mean squares.
+type layer struct {
+	weight, bias int
+	log          float64
+}
+
+// layers finds the weights that have a bias, in forward order: its neighbour of the same
+// module, as many numbers as the weight has rows.
+func layers(run *Run, weights []int) []layer {
+	var found []layer
+	for _, i := range weights {
+		w := run.Params[i]
+		if len(w.Shape) < 2 {
+			continue
+		}
+		for _, j := range [2]int{i - 1, i + 1} {
+			if j < 0 || j >= len(run.Params) {
+				continue
+			}
+			b := run.Params[j]
+			if len(b.Shape) == 1 && b.Numel == w.Shape[0] && b.Numel > 0 && module(b.Name) == module(w.Name) {
+				found = append(found, layer{i, j, (math.Log(float64(b.Numel)) - math.Log(float64(max(w.Numel, 1)))) / 2})
+				break
+			}
+		}
+	}
+	return found
+}
+
+// module is a parameter's name without its last part.
+func module(name string) string { return name[:max(strings.LastIndexByte(name, '.'), 0)] }
+
+// input is the logarithm of the size of the activations that the layer is given.
+func (l *layer) input(norms []Number) (size float64, ok bool) {
+	w, ok := norms[l.weight].Finite()
+	b, ok2 := norms[l.bias].Finite()
+	if !ok || !ok2 || w <= 0 || b <= 0 {
+		return 0, false
+	}
+	return math.Log(w) - math.Log(b) + l.log, true
+}
+
+// observe takes the norms of one step's gradients.
+func (f *forward) observe(layers []layer, norms []Number) {
+	if len(layers) < depthLayers || f.Records >= forwardRecords {
+		return
+	}
+	first, ok := layers[0].input(norms)
+	last, ok2 := layers[len(layers)-1].input(norms)
+	if !ok || !ok2 {
+		return
+	}
+	f.Records++
+	f.Size += (last - f.Size) / float64(f.Records)
+	f.Growth += (last - first - f.Growth) / float64(f.Records)
+}
