@@ -27,7 +27,7 @@ func adding() *Program {
 			hard("batches of one", func(r *Recipe) { r.Batch, r.LR = 1, 1e-3 }).least(0.7),
 			hard("few examples, learnt by heart", func(r *Recipe) { r.Rows = 80; r.Batch = 16; r.Optimizer = "adam" }).least(0.3),
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.LR, r.WeightDecay = "adamw", 5e-3, 0.3 }),
-			hard("losses of millions", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e6, "sgd", 0.1, 0.9 }),
+			hard("losses of millions", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e6, "sgd", 0.05, 0.9 }),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e-9, "sgd", 0.05, 0.9 }),
 			hard("plain gradient descent at the edge of stability", func(r *Recipe) { r.Optimizer, r.LR = "sgd", 0.3 }),
 			hard("a long flat start", func(r *Recipe) {
@@ -63,6 +63,9 @@ func adding() *Program {
 			nanOnce(),
 			emptyMask(),
 			logOfZero(),
+			fault(corpus.IllConditioned, "tanh, numbers of up to 20 beside marks of 1", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR = 20, "tanh", "sgd", 0.08
+			}),
 			symmetric(0),
 			symmetric(1),
 			fault(corpus.Escape, "tanh, small initialisation", func(r *Recipe) {
