@@ -20,6 +20,7 @@ type Recipe struct {
 	Gain       float64 // the initial weights' standard deviation, as a multiple of the usual one
 	Recurrent  float64 // the initial spectral radius of a recurrence, approximately
 	Bias       float64 // of hidden layers, initially
+	Gate       float64 `json:",omitempty"` // the initial bias of a GRU's update gates
 	Symmetric  bool    // all initial weights of a layer are the same, Gain times the usual standard deviation
 	Dropout    float64
 	Penalty    float64 // L2, as part of the loss
