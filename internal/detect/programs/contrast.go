@@ -30,8 +30,8 @@ func contrast() *Program {
 			hard("dropout", func(r *Recipe) { r.Dropout = 0.1 }).least(0.5),
 			hard("losses of millions", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e6, "sgd", 0.02, 0.9 }).least(0.6),
 			hard("a long flat start", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.7, "sgd", 0.035, 0.9, 2200
-			}).least(0.5),
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.75, "sgd", 0.03, 0.9, 2200
+			}).least(0.6),
 			tuned(1000, 0.1, 0.1),
 			partly(2).least(0.6),
 			tooSlow(1e-4),
@@ -52,9 +52,7 @@ func contrast() *Program {
 			}),
 			bornDead(10),
 			killed(10),
-			fault(corpus.Oscillating, "tanh, momentum 0.99", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 0.04, 0.99
-			}),
+			fault(corpus.Oscillating, "tanh, learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
 			faster(1000),
 			fault(corpus.Diverging, "plain gradient descent, learning rate 10", func(r *Recipe) { r.Optimizer, r.LR = "sgd", 10 }),
 			poisoned(50),

@@ -56,21 +56,21 @@ func mixture() *Program {
 				r.Fault = Fault{Kind: Kill, At: 0.35, Size: 25}
 			}),
 			fault(corpus.Oscillating, "Adam with learning rate 0.07", func(r *Recipe) { r.LR = 0.07 }),
-			bouncing(0.1, 9),
+			bouncing(0.1, 6.5),
 			faster(3000),
 			tooFast(1000),
 			poisoned(50),
-			mislabelled(30),
+			mislabelled(8),
 			nanOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "features of scales 1 to 100", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR = 100, "sgd", 0.15
+			fault(corpus.IllConditioned, "features of scales 1 to 30", func(r *Recipe) {
+				r.Spread, r.Optimizer, r.LR = 30, "sgd", 0.15
 			}),
 			symmetric(0),
 			symmetric(0.5),
 			fault(corpus.Escape, "small initialisation, plain gradient descent", func(r *Recipe) {
-				r.Hidden, r.Gain, r.Optimizer, r.LR, r.Batch, r.Rows, r.Steps = 3, 0.2, "sgd", 0.012, 0, 256, 2200
+				r.Hidden, r.Gain, r.Optimizer, r.LR, r.Batch, r.Rows, r.Steps = 3, 0.115, "sgd", 0.04, 0, 256, 2200
 			}),
 			steeper(4),
 			unthawed(),
