@@ -47,7 +47,7 @@ func counts() *Program {
 				r.Activation, r.Momentum, r.LR, r.Clip = "tanh", 0.99, 0.06, 1
 			}),
 			bouncing(0.5, 5).with("tanh"),
-			tooFast(15),
+			tooFast(40),
 			faster(15),
 			poisoned(2),
 			mislabelled(30),
@@ -61,7 +61,7 @@ func counts() *Program {
 			fault(corpus.Escape, "small initialisation, full batches", func(r *Recipe) {
 				r.Hidden, r.Gain, r.LR, r.Batch, r.Rows = 3, 0.1, 0.07, 0, 800
 			}),
-			steeper(1.3),
+			steeper(1.45),
 			unthawed(),
 			negatedLoss(),
 			negatedStep(),
