@@ -44,7 +44,7 @@ const Plain = "healthy"
 func All() []*Program {
 	all := []*Program{
 		blob(), circle(), digitsMLP(), digitsConv(), sine(), friedman(), charLSTM(), latch(), autoencoder(), words(),
-		bandit(), factors(), spirals(), recall(),
+		bandit(), factors(), spirals(), recall(), series(), graphs(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
