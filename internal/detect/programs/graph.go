@@ -32,7 +32,7 @@ func graphs() *Program {
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.2 }),
 			hard("losses of 1e-9, plain gradient descent", func(r *Recipe) { r.Unit, r.Optimizer, r.LR = 1e-9, "sgd", 0.3 }),
 			hard("a long flat start", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.1, "sgd", 0.1, 0.9, 1800
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.38, "sgd", 0.1, 0.9, 1500
 			}),
 			tuned(900, 0.1, 0.3),
 			partly(2).least(0.7),
@@ -51,21 +51,27 @@ func graphs() *Program {
 			}),
 			bornDead(5),
 			killed(10),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 1", func(r *Recipe) { r.Activation, r.LR = "tanh", 1 }),
-			bouncing(0.1, 60).with("tanh"),
-			faster(1000),
-			fault(corpus.Diverging, "plain gradient descent, learning rate 30", func(r *Recipe) { r.Optimizer, r.LR = "sgd", 30 }),
+			fault(corpus.Oscillating, "tanh, Adam with learning rate 2", func(r *Recipe) { r.Activation, r.LR = "tanh", 2 }),
+			bouncing(0.1, 150).with("tanh"),
+			faster(1000).with("tanh"),
+			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 30", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR = "tanh", "sgd", 30
+			}),
 			poisoned(20),
 			mislabelled(100),
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, hints of scales 1 to 300", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR = 300, "tanh", "sgd", 0.1
-			}),
+			fault(corpus.IllConditioned, "tanh, hints of scales 1 to 1000, full batches", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch, r.Rows = 1000, "tanh", "sgd", 0.15, 0, 60
+			}).most(0.65),
 			symmetric(0),
+			symmetric(1).with("tanh"),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Batch, r.Rows, r.Steps = "tanh", 0.1, "sgd", 0.5, 0, 40, 2000
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Batch, r.Rows, r.Steps = "tanh", 0.06, "sgd", 0.5, 0, 40, 1600
+			}),
+			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.2, "sgd", 0.1, 0.9, 1500
 			}),
 			steeper(5),
 			unthawed(),
