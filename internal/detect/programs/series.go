@@ -25,7 +25,7 @@ func series() *Program {
 			scheduled("restarts"),
 			resized(6),
 			resized(144),
-			clipped(0.1, 3),
+			clipped(0.1, 6),
 			hard("a quarter of the labels wrong", func(r *Recipe) { r.Noise, r.LR = 0.25, 0.01 }).least(0.7),
 			hard("batches of two", func(r *Recipe) { r.Batch, r.LR, r.Steps = 2, 4e-3, 2000 }).least(0.6),
 			hard("few series, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 48, 12 }).least(0.2),
@@ -47,8 +47,8 @@ func series() *Program {
 			bornDead(10),
 			killed(15),
 			leap(500),
-			fault(corpus.Oscillating, "tanh, momentum 0.99, learning rate times 20", func(r *Recipe) {
-				r.Activation, r.Momentum, r.LR = "tanh", 0.99, 0.4
+			fault(corpus.Oscillating, "tanh, momentum 0.99, learning rate times 30", func(r *Recipe) {
+				r.Activation, r.Momentum, r.LR = "tanh", 0.99, 0.6
 			}),
 			bouncing(0.2, 40).with("tanh"),
 			tooFast(500).with("tanh"),
@@ -58,8 +58,9 @@ func series() *Program {
 			nanOnce(),
 			infOnce(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, sensors of scales 1 and 100", func(r *Recipe) {
-				r.Spread, r.Activation, r.LR, r.Momentum = 100, "tanh", 0.02, 0
+			fault(corpus.IllConditioned, "tanh, sensors of scales 1 and 100, full batches", func(r *Recipe) {
+				// Larger weights would saturate the units.
+				r.Spread, r.Activation, r.Gain, r.LR, r.Momentum, r.Batch, r.Rows, r.Steps = 100, "tanh", 0.3, 0.03, 0, 0, 300, 1000
 			}),
 			symmetric(0),
 			symmetric(1).with("tanh"),
