@@ -137,7 +137,7 @@ func TestFilesAreUnique(t *testing.T) {
 	for _, j := range jobs {
 		require.NotContains(t, seen, file(j), "%v and %v", j, seen[file(j)])
 		seen[file(j)] = j
-		require.Regexp(t, `^[a-z-]+/[a-z0-9.-]+-[12]\.gtg\.jsonl\.gz$`, file(j))
+		require.Regexp(t, `^[a-z0-9-]+/[a-z0-9.-]+-[12]\.gtg\.jsonl\.gz$`, file(j))
 	}
 }
 
