@@ -142,6 +142,7 @@ func (g *Guard) begin(all []torch.Param) {
 	saved := g.savedState()
 	all = reorder(all, saved.Params.names())
 	g.run.Params = list(all)
+	g.constants(all)
 	n := len(all)
 	g.step.ParamGradNorms = make([]monitor.Number, n)
 	g.step.ZeroGrads = make([]int64, n)
@@ -151,6 +152,20 @@ func (g *Guard) begin(all []torch.Param) {
 		g.curvature.radii.bind(g.run.Params)
 	}
 	g.hub.Start(g.run)
+}
+
+// constants notes which weights begin with the same number everywhere.
+func (g *Guard) constants(all []torch.Param) {
+	found := make([]float64, len(all))
+	if err := g.grads.Constants(found); err != nil {
+		g.complain("whether weights begin alike is not known", err)
+		return
+	}
+	for i, p := range all {
+		if v := found[p.Index]; !math.IsNaN(v) {
+			g.run.Params[i].Constant = monitor.Known(v)
+		}
+	}
 }
 
 // measured turns the report into the step's record and into what the policy sees.

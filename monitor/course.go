@@ -74,6 +74,8 @@ type courseState struct {
 	Forward    forward  `json:"forward"`
 	Judged     int64    `json:"judged"` // records of whose gradients each was judged
 	Params     []record `json:"params"`
+	Alike      int      `json:"alike,omitempty"` // weights that began with one number
+	FirstAlike int      `json:"first_alike,omitempty"`
 
 	FirstStep     int64 `json:"first_step"`
 	LastStep      int64 `json:"last_step"`
@@ -262,6 +264,7 @@ func (c *Course) observe(s *Step) {
 	now := &c.now
 	if now.Records++; now.Records+now.Undone == 1 {
 		now.FirstStep = s.Step
+		c.observeStart()
 	}
 	now.LastStep = s.Step
 	c.finite = !nonFinite(s)
@@ -401,6 +404,9 @@ func (c *Course) restore(data []byte) error {
 	if fresh.Records < 0 || fresh.LossCount < 0 || fresh.NormCount < 0 {
 		return fmt.Errorf("it counts %d records, %d losses and %d norms, want none below 0",
 			fresh.Records, fresh.LossCount, fresh.NormCount)
+	}
+	if fresh.FirstAlike < 0 || fresh.FirstAlike >= max(len(fresh.Params), 1) || fresh.Alike < 0 {
+		return fmt.Errorf("%d weights began alike, the first of them in place %d of %d", fresh.Alike, fresh.FirstAlike, len(fresh.Params))
 	}
 	c.now, c.signalOf = fresh, 0
 	return nil

@@ -31,6 +31,33 @@ func (c *Course) symmetric() (weights, first int) {
 	return weights, first
 }
 
+// alike says how many weights began with one number, other than 0, for all elements, where
+// they are half of the weights or more, and which is the first of them: units that are
+// computed by them are one and the same, and stay so. What learns all the same is left
+// alone.
+func (c *Course) alike() (weights, first int) {
+	if level, ok := c.Level(); c.now.Alike == 0 || ok && c.learning() && c.won(level) {
+		return 0, 0
+	}
+	return c.now.Alike, c.now.FirstAlike
+}
+
+// observeStart notes the weights that begin with one number.
+func (c *Course) observeStart() {
+	now := &c.now
+	for _, i := range c.slope.index {
+		if v, ok := c.run.Params[i].Constant.Finite(); ok && v != 0 {
+			if now.Alike++; now.Alike == 1 {
+				now.FirstAlike = i
+			}
+		}
+	}
+	// One layer alone has no units that could be the same.
+	if now.Alike < 2 || 2*now.Alike < len(c.slope.index) {
+		now.Alike = 0
+	}
+}
+
 // observeParams follows each parameter's gradient. A step in which every
 // gradient is 0 or undefined says nothing about single parameters (a hinge loss
 // that has reached 0 is the healthy case), nor does one that is not finite or

@@ -2,14 +2,15 @@ package monitor
 
 import "fmt"
 
-// plateau fires when weights are all exactly 0 and get no gradient, the saddle point of a
-// symmetric start, or when the loss is [stuck] and gᵀg has shrunk below 1 % of its
+// plateau fires when weights are all exactly 0 and get no gradient, or have begun with one
+// number everywhere, the saddle point of a symmetric start, or when the loss is [stuck] and gᵀg has shrunk below 1 % of its
 // first level: a flat region, or a critical point such as a saddle, far from
 // where a run should end (Deep Learning, section 8.2.3).
 type plateau struct {
 	stuck
 	run              *Run
 	symmetric, first int
+	alike            bool // the weights have begun with one number, and are not 0
 }
 
 func newPlateau(run *Run) *plateau { return &plateau{run: run} }
@@ -18,7 +19,12 @@ func (d *plateau) Kind() Kind { return Plateau }
 
 func (d *plateau) Observe(_ *Step, c *Course) Condition {
 	condition := d.observe(c, true)
-	if d.symmetric, d.first = c.symmetric(); d.symmetric > 0 {
+	d.alike = false
+	if d.symmetric, d.first = c.symmetric(); d.symmetric == 0 {
+		d.symmetric, d.first = c.alike()
+		d.alike = d.symmetric > 0
+	}
+	if d.symmetric > 0 {
 		d.now.Symmetric, d.now.Level = true, d.level
 		d.immobile, d.signal = false, 0
 		return Holding
@@ -38,6 +44,12 @@ func (d *plateau) Explain(e *Event) {
 	if d.symmetric > 0 && e.State != Resolved {
 		e.Advice = "Initialise the weights at random: units that begin alike stay alike."
 		e.Param = d.run.Params[d.first].Name
+		if d.alike { // which is seen before there is a level of anything
+			e.Values = map[string]float64{"weights": float64(d.symmetric), "constant": d.run.Params[d.first].Constant.Or(0)}
+			e.Summary = fmt.Sprintf("%s begun with the same number for all elements, %s with %.3g: a symmetric start, where units that are computed alike stay alike.",
+				has(d.symmetric), e.Param, e.Values["constant"])
+			return
+		}
 		e.Values["weights"] = float64(d.symmetric)
 		e.Summary = fmt.Sprintf("%s been exactly 0 with a gradient of exactly 0 for %d records, the first of them %s: a symmetric start, where nothing breaks the tie between units.",
 			has(d.symmetric), deadRecords, e.Param)

@@ -40,4 +40,7 @@ type Param struct {
 	Name  string
 	Shape []int64
 	Numel int64
+	// Constant is the number that all elements of a weight are when the run begins;
+	// unknown where they differ, as they should, and where nobody looked.
+	Constant Number
 }

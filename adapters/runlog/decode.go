@@ -463,6 +463,8 @@ func (r *Reader) param() (p monitor.Param, err error) {
 			p.Shape, err = r.counts(new([]int64))
 		case "numel":
 			p.Numel, err = r.integer()
+		case "constant":
+			p.Constant, err = r.number()
 		default:
 			err = r.dec.SkipValue()
 		}

@@ -60,6 +60,7 @@ func appendRun(b []byte, r *monitor.Run) []byte {
 				b = append(b, `,"numel":`...)
 				b = strconv.AppendInt(b, p.Numel, 10)
 			}
+			b = appendNumber(b, `,"constant":`, p.Constant)
 			b = append(dropComma(b, start), '}')
 		}
 		b = append(b, ']')

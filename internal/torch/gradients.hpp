@@ -537,6 +537,18 @@ const at::Tensor &check_index(const Work &w, int64_t index) {
 
 using namespace gtg;
 
+// constant is the number that all elements of a weight are, NaN where they differ or for
+// what is no weight. The first of them tell almost every weight.
+double constant(const at::Tensor &p) {
+  const double differ = std::numeric_limits<double>::quiet_NaN();
+  if (!p.defined() || p.dim() < 2 || p.numel() < 2 || p.layout() != at::kStrided || !p.is_floating_point()) return differ;
+  const auto w = p.detach();
+  const auto row = w.select(0, 0).flatten();
+  const auto first = row.select(0, 0);
+  if (!row.narrow(0, 0, std::min<int64_t>(row.numel(), 16)).eq(first).all().item<bool>()) return differ;
+  return w.eq(first).all().item<bool>() ? first.item<double>() : differ;
+}
+
 extern "C" {
 
 int gtg_measure(void *const *tensors, int64_t n, int gradients, int portable, gtg_stat *out, char *error) {
@@ -589,6 +601,13 @@ int gtg_grads_param_norms(GTG_GRADS, double *out, int64_t params, char *error) {
     check_count(w, params);
     w.measurer.measure(w.params, false, w.stats.data());
     for (const auto &s : w.stats) *out++ = s.defined ? s.norm : -1;
+  });
+}
+
+int gtg_grads_constants(GTG_GRADS, double *out, int64_t params, char *error) {
+  return with(optimizer, tensors, n, error, [&](Work &w) {
+    check_count(w, params);
+    for (const auto *p : w.params) *out++ = constant(*p);
   });
 }
 

@@ -166,6 +166,19 @@ func (g *Grads) ParamNorms(out []float64) error {
 	return err
 }
 
+// Constants finds the weights, of two dimensions or more, whose elements are all the
+// same number: out is that number, NaN for all other parameters.
+func (g *Grads) Constants(out []float64) error {
+	if err := g.find(); err != nil {
+		return err
+	}
+	p, n := g.array()
+	err := g.message.failed("looking for constant weights", C.gtg_grads_constants(g.optimizer, p, n,
+		doubles(out), C.int64_t(len(out)), &g.message[0]))
+	runtime.KeepAlive(g)
+	return err
+}
+
 // UnitNorms measures the L2 norm of each unit of parameter index: of its gradient
 // (-1 where there is none) and of its values, accumulated in float64. A unit is
 // one slice along axis (Brock et al. 2021, "High-Performance Large-Scale Image

@@ -304,6 +304,30 @@ func TestParamNorms(t *testing.T) {
 	}
 }
 
+func TestConstants(t *testing.T) {
+	for _, dtype := range floats {
+		of := func(values []float64, shape ...int64) *ts.Tensor {
+			return ts.MustOfSlice(values).MustTotype(dtype, true).MustView(shape, true)
+		}
+		late := make([]float64, 40)
+		late[39] = 1
+		out := make([]float64, 7)
+		require.NoError(t, grads(t,
+			of([]float64{0.5, 0.5, 0.5, 0.5, 0.5, 0.5}, 2, 3), of([]float64{0.5, 0.5, 0.5, -0.5}, 2, 2), of(late, 2, 20), of(make([]float64, 4), 4, 1),
+			of([]float64{2, 2}, 2),                                      // a bias
+			of([]float64{1, 2, 1, 2}, 2, 2).MustT(true),                 // not contiguous
+			of([]float64{math.NaN(), math.NaN()}, 2, 1)).Constants(out)) // NaN is the same as nothing
+		for i, want := range []float64{0.5, math.NaN(), math.NaN(), 0, math.NaN(), math.NaN(), math.NaN()} {
+			if math.IsNaN(want) {
+				require.True(t, math.IsNaN(out[i]), "%d: %g", i, out[i])
+			} else {
+				require.Equal(t, want, out[i], i)
+			}
+		}
+		require.ErrorContains(t, grads(t, of([]float64{1}, 1)).Constants(out), "7 entries for 1 parameters")
+	}
+}
+
 // unitOf says in which slice along axis the i-th element is.
 func unitOf(i, axis int, shape []int64) int {
 	if axis < 0 {

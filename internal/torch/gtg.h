@@ -142,6 +142,7 @@ int gtg_grads_apply_each(GTG_GRADS, const double *factors, const double *lower, 
 int gtg_grads_zero_nonfinite(GTG_GRADS, int only_elements, char *error);
 int gtg_grads_p_norms(GTG_GRADS, double p, double *out, int64_t params, char *error);
 int gtg_grads_param_norms(GTG_GRADS, double *out, int64_t params, char *error);
+int gtg_grads_constants(GTG_GRADS, double *out, int64_t params, char *error);
 int gtg_grads_unit_norms(GTG_GRADS, int64_t index, int64_t axis, double *grads, double *values, int64_t units, char *error);
 int gtg_grads_apply_units(GTG_GRADS, int64_t index, int64_t axis, const double *factors, int64_t units, char *error);
 

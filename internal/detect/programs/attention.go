@@ -15,7 +15,6 @@ import (
 func recall() *Program {
 	return &Program{
 		Name:     "recall-attention",
-		HeldOut:  true,
 		Revision: 1,
 		Plain: Recipe{Steps: 1500, Batch: 32, Rows: 3000, Optimizer: "adamw", LR: 5e-3, WeightDecay: 0.01,
 			Schedule: "warm-up and cosine", Hidden: 2, Width: 24, Activation: "gelu", Gain: 1},

@@ -12,8 +12,7 @@ import (
 // McClelland and Ganguli 2014), with plain gradient descent.
 func factors() *Program {
 	return &Program{
-		Name:    "factors-linear",
-		HeldOut: true,
+		Name: "factors-linear",
 		Plain: Recipe{Steps: 2000, Batch: 32, Rows: 2000, Optimizer: "sgd", LR: 0.02,
 			Hidden: 3, Width: 12, Activation: "linear", Gain: 0.8, Scale: 1, Noise: 0.02},
 		Chance: 0, Solved: 0.9,
@@ -38,7 +37,6 @@ func factors() *Program {
 			mislabelled(20),
 			infOnce(),
 			emptyMask(),
-			fault(corpus.IllConditioned, "features of scales 1 to 100", func(r *Recipe) { r.Spread, r.LR = 100, 1e-5 }),
 			symmetric(0),
 			fault(corpus.Escape, "small initialisation", func(r *Recipe) { r.Hidden, r.Gain, r.LR, r.Batch, r.Rows, r.Steps = 1, 1e-3, 0.012, 0, 200, 2500 }),
 			steeper(1.5),

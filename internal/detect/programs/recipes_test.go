@@ -30,7 +30,7 @@ func TestNamesAreUnique(t *testing.T) {
 }
 
 // The conditions on a benchmark: enough healthy runs, half of them hard, and each
-// fault in programs of both halves.
+// fault in programs of both sorts.
 func TestShares(t *testing.T) {
 	cases, healthy, hard, heldOut := 0, 0, 0, 0
 	in := map[corpus.Class]map[bool]int{}
@@ -58,8 +58,8 @@ func TestShares(t *testing.T) {
 			in[class][p.HeldOut]++
 		}
 	}
-	require.Equal(t, len(All()), 2*heldOut)
-	require.GreaterOrEqual(t, len(All()), 12)
+	require.GreaterOrEqual(t, 3*heldOut, len(All()))
+	require.GreaterOrEqual(t, len(All())-heldOut, 12)
 	require.GreaterOrEqual(t, float64(healthy), 0.4*float64(cases))
 	require.GreaterOrEqual(t, 2*hard, healthy)
 	for _, class := range corpus.Classes() {

@@ -10,7 +10,7 @@ import (
 	"github.com/seed-140d0f39/gtg/internal/detect/corpus"
 )
 
-// series tells short time series of two sensors apart by convolutions over time and
+// series tells short time series of two channels apart by convolutions over time and
 // the mean over all places, a small fully convolutional network (Wang, Yan and Oates
 // 2017) without normalisation.
 func series() *Program {
@@ -58,7 +58,7 @@ func series() *Program {
 			nanOnce(),
 			infOnce(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, sensors of scales 1 and 100, full batches", func(r *Recipe) {
+			fault(corpus.IllConditioned, "tanh, channels of scales 1 and 100, full batches", func(r *Recipe) {
 				// Larger weights would saturate the units.
 				r.Spread, r.Activation, r.Gain, r.LR, r.Momentum, r.Batch, r.Rows, r.Steps = 100, "tanh", 0.3, 0.03, 0, 0, 300, 1000
 			}),
@@ -71,7 +71,7 @@ func series() *Program {
 		build: func(b *builder) (*task, error) {
 			return &task{
 				training: b.series(b.Rows, b.Noise), test: b.series(500, 0),
-				forward: b.overTime(sensors, shapes), loss: crossEntropy, metric: accuracy,
+				forward: b.overTime(channels, shapes), loss: crossEntropy, metric: accuracy,
 			}, nil
 		},
 	}
@@ -79,20 +79,20 @@ func series() *Program {
 
 const (
 	shapes  = 4 // a tone, a rising and a falling chirp, a sawtooth
-	sensors = 2
+	channels = 2
 	samples = 48
 )
 
-// series draws, rows × sensors × samples, waves of 3 to 6 periods and any phase with
+// series draws, rows × channels × samples, waves of 3 to 6 periods and any phase with
 // noise. The second sensor is a quarter of a period late, and has Spread times as
 // large a unit. A shift adds periods.
 func (b *builder) series(rows int, wrong float64) examples {
 	const noise = 0.7
-	x, y := make([]float32, rows*sensors*samples), make([]int64, rows)
+	x, y := make([]float32, rows*channels*samples), make([]int64, rows)
 	for r := range y {
 		class := b.data.Int64N(shapes)
 		periods, phase := 3+3*b.data.Float64()+b.Shift, b.data.Float64()
-		for s := range sensors {
+		for s := range channels {
 			unit := 1.0
 			if s == 1 {
 				unit = b.spread()
@@ -110,14 +110,14 @@ func (b *builder) series(rows int, wrong float64) examples {
 				if class == 3 {
 					wave = 2 * math.Sqrt(3) * (turn - math.Floor(turn) - 0.5)
 				}
-				x[(r*sensors+s)*samples+i] = float32(unit * (wave + noise*b.data.NormFloat64()))
+				x[(r*channels+s)*samples+i] = float32(unit * (wave + noise*b.data.NormFloat64()))
 			}
 		}
 		if y[r] = class; b.data.Float64() < wrong {
 			y[r] = b.data.Int64N(shapes)
 		}
 	}
-	return examples{tensor(x, int64(rows), sensors, samples), tensor(y, int64(rows))}
+	return examples{tensor(x, int64(rows), channels, samples), tensor(y, int64(rows))}
 }
 
 // overTime is Hidden convolutions of 5 samples, of which the first two halve the
