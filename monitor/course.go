@@ -169,7 +169,8 @@ func (c *Course) learning() bool {
 	if !c.improving() {
 		return false
 	}
-	size := math.Abs(c.now.Start)
+	start, best := c.origin(), c.now.Best
+	size := math.Abs(start)
 	h := &c.now.History
 	if len(h.Means) < stuckBlocks {
 		return true
@@ -179,7 +180,7 @@ func (c *Course) learning() bool {
 		return false // a step far too long has thrown the loss up, and it came down from there
 	}
 	deviation := err * math.Sqrt(float64(len(h.Means)/4)/2) // of one block
-	return c.Progress() > 0.1*size+2*c.now.BestNoise || h.Means[0]-level > stuckProgress*size+stuckErrors*deviation
+	return start-best > 0.1*size+2*c.now.BestNoise || min(h.Means[0], start)-level > stuckProgress*size+stuckErrors*deviation
 }
 
 // wonShare is the share of its first losses that is left of the loss at most in a run
@@ -207,6 +208,16 @@ func (c *Course) initial() float64 {
 		return start
 	}
 	return low
+}
+
+// origin is where the run began, but for what its first steps threw it up by.
+func (c *Course) origin() float64 {
+	start := c.now.Start
+	if initial := c.initial(); initial > 0 {
+		level, _ := c.Level()
+		start = min(start, max(initial, level))
+	}
+	return start
 }
 
 // falling says whether the loss came down, by more than its noise, from the last
@@ -313,6 +324,9 @@ func (c *Course) observeLoss(s *Step) {
 	now.LossCount++
 	c.block = now.History.push(c.loss)
 	level := now.Losses.median()
+	if c.block && now.Alike > 0 && len(now.History.Means) >= stuckBlocks && c.learning() && c.won(now.History.quarters()[3]) {
+		now.Alike = 0 // it learns all the same
+	}
 	if now.LossCount <= early {
 		now.EarlyHigh = now.Losses.quantile(0.875)
 	}

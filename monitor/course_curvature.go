@@ -18,14 +18,18 @@ type curvatureCourse struct {
 	Rhos     window  `json:"rhos"`
 	RhoLimit float64 `json:"rho_limit"` // the last; 0 when none is known
 	// Preconditioned: the last ρ was that of the preconditioned gradient.
-	Preconditioned bool    `json:"preconditioned"`
-	Judged         int64   `json:"judged"` // values of ρ that had a limit
-	Above          int64   `json:"above"`  // and of those that were above it
-	GTHGs          window  `json:"gthgs"`
-	EarlyGTHG      float64 `json:"early_gthg"` // the median size of the first; 0 before there is one
-	EarlyHigh      float64 `json:"early_high"` // two standard errors above it
-	EarlyNorm      float64 `json:"early_norm"` // the natural logarithm of the gradient norm's level then
-	Rayleighs      window  `json:"rayleighs"`
+	Preconditioned bool   `json:"preconditioned"`
+	Judged         int64  `json:"judged"` // values of ρ that had a limit
+	Above          int64  `json:"above"`  // and of those that were above it
+	GTHGs          window `json:"gthgs"`
+	// Negative is how many of the last values of gᵀHg were below 0, without more than one
+	// that was not: a saddle's descent is concave.
+	Negative  int64   `json:"negative"`
+	Excused   bool    `json:"excused"`
+	EarlyGTHG float64 `json:"early_gthg"` // the median size of the first; 0 before there is one
+	EarlyHigh float64 `json:"early_high"` // two standard errors above it
+	EarlyNorm float64 `json:"early_norm"` // the natural logarithm of the gradient norm's level then
+	Rayleighs window  `json:"rayleighs"`
 	// Largest is the largest size that the curvature has had: of a level of the
 	// Rayleigh quotient or of an eigenvalue.
 	Largest float64 `json:"largest"`
@@ -75,6 +79,14 @@ func (c *Course) observeCurvature(s *Step) {
 	}
 	c.curved = true
 	now.GTHGs.push(gthg)
+	switch {
+	case gthg < 0:
+		now.Negative++
+	case now.Excused || now.Negative == 0:
+		now.Negative, now.Excused = 0, false
+	default:
+		now.Excused = true
+	}
 	level, settled := c.NormLevel()
 	if now.EarlyGTHG == 0 && settled && now.GTHGs.n >= curvatureEarly {
 		now.EarlyGTHG, now.EarlyHigh = now.GTHGs.size()

@@ -24,7 +24,8 @@ const (
 // than that in every step, from the first on, and is healthy, because they are
 // never the same ones. Weights that are all exactly 0 themselves are a symmetric start
 // and not dead: what is carried back through them is 0 until they move. A step in which
-// all gradients are 0 says nothing.
+// all gradients are 0 says nothing by itself; for as long, with a loss that is not 0 and has
+// not come down, all of the network is dead.
 type dead struct {
 	memory[latch]
 	run     *Run
@@ -43,11 +44,23 @@ func (r *record) dead() bool {
 }
 
 func (d *dead) Observe(_ *Step, c *Course) Condition {
+	// No gradient at all: a loss of 0 has none to give, and one that has come down may have
+	// reached where it ends.
+	symmetric, _ := c.symmetric()
+	if level, ok := c.Level(); ok && c.now.ZeroNorms >= deadRecords && level > 0 && !c.won(level) && symmetric == 0 {
+		d.count = len(d.run.Params)
+		d.records, d.share = c.now.ZeroNorms, 1
+		for i := range d.run.Params {
+			if d.run.Params[i].Numel > d.run.Params[d.worst].Numel {
+				d.worst = i
+			}
+		}
+		return d.now.observe(d.count > 0, false, 1, deadQuiet)
+	}
 	if !c.grads {
 		return Undecided
 	}
 	// Gradients that vanish end in zeros, and weights that are 0, pruned or not begun, carry none back: neither is dead.
-	symmetric, _ := c.symmetric()
 	vanishing := c.now.Depth.Records >= early && c.now.Depth.Reach < math.Log(vanishingReach)
 	if vanishing {
 		return Undecided

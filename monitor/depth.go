@@ -1,8 +1,13 @@
 package monitor
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 const (
+	// depthSeen is how many weights, the last ones, the median is of.
+	depthSeen = 256
 	// depthLayers is how many weight tensors with a gradient it takes to speak
 	// of a trend through depth.
 	depthLayers = 4
@@ -24,6 +29,9 @@ type depth struct {
 	Gain float64 `json:"gain"`
 	// Fit is the share of the variance that the line explains.
 	Fit float64 `json:"fit"`
+	// Half is the logarithm of the median weight's norm over the last's, again of the weaker
+	// of norm and root mean square: half of the weights get no more.
+	Half float64 `json:"half"`
 	// Reach is the logarithm of the largest root mean square of a weight's gradient
 	// over that of the last bias, which nothing attenuates. Where both activations and
 	// gradients shrink from layer to layer, all weights get the same little.
@@ -88,12 +96,26 @@ func (l *line) fit() (slope, share float64) {
 	return xy / xx, min(xy*xy/(xx*yy), 1)
 }
 
+// half is the weaker of the logarithms of the medians over the last values.
+func half(sizes [][depthSeen]float64, seen int) float64 {
+	weaker := math.Inf(-1)
+	for i := range sizes {
+		last := sizes[i][(seen-1)%depthSeen]
+		sorted := sizes[i][:min(seen, depthSeen)]
+		slices.Sort(sorted)
+		weaker = max(weaker, sorted[(len(sorted)-1)/2]-last)
+	}
+	return weaker
+}
+
 // observe takes the norms of one step's gradients.
 func (d *depth) observe(s *slope, norms []Number) {
 	if len(s.index) < depthLayers {
 		return
 	}
 	var plain, mean line
+	var sizes [2][depthSeen]float64
+	seen := 0
 	most := math.Inf(-1)
 	for at, i := range s.index {
 		if v, ok := norms[i].Finite(); ok && v > 0 {
@@ -101,6 +123,8 @@ func (d *depth) observe(s *slope, norms []Number) {
 			plain.add(float64(at), y)
 			mean.add(float64(at), y-s.half[at])
 			most = max(most, y-s.half[at])
+			sizes[0][seen%depthSeen], sizes[1][seen%depthSeen] = y, y-s.half[at]
+			seen++
 		}
 	}
 	if plain.n < depthLayers || 2*plain.n < float64(len(s.index)) {
@@ -119,6 +143,7 @@ func (d *depth) observe(s *slope, norms []Number) {
 	weight := max(depthWeight, 1/float64(d.Records))
 	d.Gain += weight * (gain - d.Gain)
 	d.Fit += weight * (fit - d.Fit)
+	d.Half += weight * (half(sizes[:], seen) - d.Half)
 	if s.bias >= 0 {
 		if v, ok := norms[s.bias].Finite(); ok && v > 0 {
 			d.Reach += weight * (most - math.Log(v) + s.wide - d.Reach)

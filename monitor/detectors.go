@@ -14,7 +14,7 @@ func Detectors(run *Run) []Detector {
 		newExploding(run),
 		newVanishing(run),
 		newOscillating(),
-		newIllConditioned(),
+		newIllConditioned(run),
 		newStagnating(),
 		newPlateau(run),
 		newCriticalPoint(),

@@ -36,10 +36,18 @@ const (
 	// layer's is, and how large it is itself, over explodingForwardStay of the run's
 	// first records; explodingSurely the same over forwardFew of them. It has ended when
 	// explodingLeft is left of the gradient norm.
-	explodingForward     = 250
+	explodingForward     = 100
 	explodingForwardStay = 16
 	explodingSurely      = 1e4
 	explodingLeft        = 0.01
+	// explodingClipped is what clipping leaves of the gradient's length at most, and
+	// explodingClippedDepth how many times the last weights' gradient the first weights'
+	// is, along such a line, for explodingDepthStay records.
+	explodingClipped      = 1e-3
+	explodingClippedDepth = 10
+	// explodingBeyond is how many times its baseline the gradient norm is where no loss
+	// makes it healthy.
+	explodingBeyond = 1e8
 	// explodingThrown is how many times the level of the first 32 norms the largest of
 	// the first 8 is.
 	explodingThrown = 1e4
@@ -58,7 +66,7 @@ const (
 //     improve, or both from step to step without a break, which is seen before the NaN
 //     that it ends in;
 //   - in depth, geometrically from the last weights to the first, while the loss does not
-//     improve;
+//     improve, or clipping leaves next to nothing of the gradient;
 //   - forward, from the first layer's input to the last's, at the run's beginning: the
 //     signal that explodes makes gradients that do, in every layer alike, and clipping
 //     hides neither;
@@ -75,7 +83,7 @@ type exploding struct {
 	radius              radius
 	forward             forward
 	thrown              float64
-	hasLoss             bool
+	hasLoss, clipped    bool
 	first, last         string
 }
 
@@ -86,6 +94,7 @@ type explodingState struct {
 	Forward latch  `json:"forward"`
 	Thrown  latch  `json:"thrown"`
 	Radius  latch  `json:"radius"`
+	Clipped latch  `json:"clipped"`
 	Loss    ascent `json:"loss"`
 	Norm    ascent `json:"norm"`
 }
@@ -123,7 +132,7 @@ func ends(run *Run) (first, last string) {
 
 func (d *exploding) Kind() Kind { return Exploding }
 
-func (d *exploding) Observe(_ *Step, c *Course) Condition {
+func (d *exploding) Observe(s *Step, c *Course) Condition {
 	if !c.hasNorm {
 		return Undecided
 	}
@@ -148,6 +157,7 @@ func (d *exploding) Observe(_ *Step, c *Course) Condition {
 			limit = math.Log(explodingGrowth)
 		}
 		healthy := c.improving()
+		healthy = healthy && d.growth < math.Log(explodingBeyond)
 		now.Time.observe(d.growth > limit && !healthy, d.growth < explodingCalm*limit || healthy,
 			explodingStay, explodingQuiet)
 	}
@@ -160,11 +170,14 @@ func (d *exploding) Observe(_ *Step, c *Course) Condition {
 			explodingDepthStay, explodingQuiet)
 	}
 	d.observeStart(c, norm, settled)
+	d.clipped = s.Clip.Clipped && s.Clip.Factor.Or(1) < explodingClipped
+	steep := c.grads && c.now.Depth.Gain > math.Log(explodingClippedDepth) && c.now.Depth.Fit > explodingFit && c.now.Depth.Records >= early
+	now.Clipped.observe(d.clipped && steep, !d.clipped || !steep, explodingDepthStay, explodingQuiet)
 	d.radius, _ = c.now.Curvature.radius()
 	d.now.Radius.observe(d.hasLoss && d.radius.Radius > explodingRadius && c.now.Records >= explodingRadiusFrom &&
 		!c.progressed(explodingRadiusProgress),
 		d.radius.Radius < explodingCalm*explodingRadius || c.progressed(2*explodingRadiusProgress), explodingDepthStay, explodingQuiet)
-	if now.Time.On || now.Runaway.On || now.Depth.On || now.Forward.On || now.Thrown.On || now.Radius.On {
+	if now.Time.On || now.Runaway.On || now.Depth.On || now.Forward.On || now.Thrown.On || now.Radius.On || now.Clipped.On {
 		return Holding
 	}
 	return Clear
@@ -175,7 +188,7 @@ func (d *exploding) observeStart(c *Course, norm float64, settled bool) {
 	f := &c.now.Forward
 	d.forward, d.thrown = *f, c.now.FirstNorm-c.Baseline()
 	size := min(f.Size, f.Growth)
-	explodes := c.now.Records <= forwardRecords &&
+	explodes := c.now.Records <= forwardRecords && len(c.slope.layers) >= depthLayers &&
 		(f.Records >= forwardFew && size > math.Log(explodingSurely) || f.Records >= explodingForwardStay && size > math.Log(explodingForward))
 	d.now.Forward.observe(explodes, settled && norm < c.Baseline()+math.Log(explodingLeft), 1, explodingQuiet)
 	thrown := c.now.NormCount == early && d.thrown > math.Log(explodingThrown)
@@ -199,11 +212,14 @@ func (d *exploding) Explain(e *Event) {
 		e.Values["loss_growth"] = d.now.Loss.Last / d.now.Loss.Foot
 		e.Summary = fmt.Sprintf("The gradient norm has grown %.3g times and the loss %.3g times within %d steps, without a break.",
 			e.Values["growth"], e.Values["loss_growth"], min(d.now.Norm.Run, d.now.Loss.Run))
-	case now.Depth.On && !now.Time.On:
+	case (now.Depth.On || now.Clipped.On) && !now.Time.On:
 		e.Values["depth_ratio"] = gain
 		e.Param = d.first
-		e.Summary = fmt.Sprintf("The gradient grows through depth: that of %s is about %.3g times that of %s, and the loss does not come down.",
-			d.first, gain, d.last)
+		rest := "the loss does not come down"
+		if now.Clipped.On {
+			rest = "clipping leaves less than a thousandth of it"
+		}
+		e.Summary = fmt.Sprintf("The gradient grows through depth: that of %s is about %.3g times that of %s, and %s.", d.first, gain, d.last, rest)
 	case now.Time.On:
 		e.Summary = fmt.Sprintf("The gradient norm has grown to %.3g times the level that the run began with and stays there, and the loss does not improve.",
 			growth)

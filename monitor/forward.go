@@ -10,6 +10,7 @@ const (
 	// followed for, and forwardFew how many of them say something.
 	forwardRecords = 64
 	forwardFew     = 3
+	forwardInput   = 16
 )
 
 // forward is how the signal changes on its way through the network, as the gradients
@@ -23,6 +24,9 @@ type forward struct {
 	// that of the first layer's: both means over the records.
 	Size   float64 `json:"size"`
 	Growth float64 `json:"growth"`
+	// Input is the logarithm of the size of the first layer's input, over the first
+	// forwardInput records: later a bias's gradient may be all but gone.
+	Input float64 `json:"input"`
 }
 
 // layer is a weight and the bias of the same layer, with what turns the ratio of their
@@ -70,7 +74,7 @@ func (l *layer) input(norms []Number) (size float64, ok bool) {
 
 // observe takes the norms of one step's gradients.
 func (f *forward) observe(layers []layer, norms []Number) {
-	if len(layers) < depthLayers || f.Records >= forwardRecords {
+	if len(layers) == 0 || f.Records >= forwardRecords {
 		return
 	}
 	first, ok := layers[0].input(norms)
@@ -79,6 +83,9 @@ func (f *forward) observe(layers []layer, norms []Number) {
 		return
 	}
 	f.Records++
+	if f.Records <= forwardInput {
+		f.Input += (first - f.Input) / float64(f.Records)
+	}
 	f.Size += (last - f.Size) / float64(f.Records)
 	f.Growth += (last - first - f.Growth) / float64(f.Records)
 }

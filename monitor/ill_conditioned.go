@@ -1,6 +1,9 @@
 package monitor
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 const (
 	// illMeasured is how many measurements there must be.
@@ -27,6 +30,13 @@ const (
 	// the share of illMedian below which that has ended.
 	illLosses  = 500
 	illSettled = 0.75
+	// illInput is how large the inputs of the first layer are at least, beside inputs of unit
+	// variance, to be the reason why curvature limits the step: it grows with their square.
+	// It does where the median of ρ is above illInputMedian of the limit or its high quantile
+	// above the limit, and the loss above illInputLeft of where it began.
+	illInput       = 6
+	illInputMedian = 0.15
+	illInputLeft   = 0.25
 	// illRecords is for how many records, and illStay for how many measurements,
 	// it holds before it is said; illQuiet measurements end it.
 	illRecords = 300
@@ -40,6 +50,8 @@ const (
 //   - a high quantile of the last 64 measured ρ = η·gᵀHg/gᵀg is above what the
 //     optimizer tolerates ([StabilityLimit]), or, where the loss has never come down, their
 //     median above a good part of it, or
+//   - the same, less strictly, where the first layer's inputs are large, whether the loss
+//     improves or not, or
 //   - gᵀHg has grown more than tenfold against the level of its first
 //     measurements, by more than the error of both and beyond what gᵀg has,
 //     while gᵀg has not shrunk (Deep
@@ -58,18 +70,28 @@ type illConditioned struct {
 	rho, limit, share float64
 	median            float64
 	growth, gtg       float64
+	input             float64
 	hasLoss, half     bool
+	first             string // the first weight with a bias beside it
 }
 
 type illState struct {
 	Rho    latch `json:"rho"`
 	Growth latch `json:"growth"`
+	Inputs latch `json:"inputs"`
 	// The records up to the last measurement at which it did not hold.
 	RhoFrom    int64 `json:"rho_from"`
 	GrowthFrom int64 `json:"growth_from"`
+	InputsFrom int64 `json:"inputs_from"`
 }
 
-func newIllConditioned() *illConditioned { return &illConditioned{} }
+func newIllConditioned(run *Run) *illConditioned {
+	d := &illConditioned{}
+	if l := newSlope(run).layers; len(l) > 0 {
+		d.first = run.Params[l[0].weight].Name
+	}
+	return d
+}
 
 func (d *illConditioned) Kind() Kind { return IllConditioned }
 
@@ -85,7 +107,8 @@ func (d *illConditioned) Observe(_ *Step, c *Course) Condition {
 	held := !learning && !falling
 	d.observeRho(c, held || d.half, learning && !d.half)
 	d.observeGrowth(c, held, learning)
-	if d.now.Rho.On || d.now.Growth.On {
+	d.observeInputs(c)
+	if d.now.Rho.On || d.now.Growth.On || d.now.Inputs.On {
 		return Holding
 	}
 	return Clear
@@ -131,6 +154,22 @@ func (d *illConditioned) observeGrowth(c *Course, held, learning bool) {
 		learning || d.growth < illCalm*illGrowth*beyond || d.gtg < illCalm*illKept)
 }
 
+// observeInputs judges inputs of a large scale, whose part of the curvature limits the step
+// for all the rest, so that the run may learn and still be held up.
+func (d *illConditioned) observeInputs(c *Course) {
+	k := &c.now.Curvature
+	if k.RhoLimit == 0 || k.Rhos.n < illMeasured || k.Preconditioned {
+		return
+	}
+	level, _ := c.Level()
+	d.input = c.now.Forward.Input
+	left := c.before.allPositive && level > illInputLeft*c.origin()
+	limits := k.Rhos.surely(0.5) > illInputMedian*k.RhoLimit || k.Rhos.surely(illQuantile) > k.RhoLimit
+	large := c.now.Forward.Records >= forwardInput && d.input > math.Log(illInput)
+	lasting(&d.now.Inputs, &d.now.InputsFrom, c, large && left && limits && c.now.LossCount >= illLosses,
+		!left || k.Rhos.median() < illCalm*illInputMedian*k.RhoLimit && k.Rhos.quantile(illQuantile) < k.RhoLimit)
+}
+
 // lasting is a latch that wants illRecords records besides illStay measurements.
 func lasting(l *latch, from *int64, c *Course, yes, no bool) {
 	if !yes {
@@ -155,6 +194,12 @@ func (d *illConditioned) Explain(e *Event) {
 	switch {
 	case e.State == Resolved:
 		e.Summary = fmt.Sprintf("The step suits the curvature again, or the loss improves; the curvature had stood in the way since step %d.", e.Since)
+	case d.now.Inputs.On && !d.now.Growth.On:
+		e.Param = d.first
+		e.Values["rho_median"], e.Values["input"] = d.median, math.Exp(min(d.input, 690))
+		e.Advice = "Normalise the inputs to zero mean and unit variance; until then use an adaptive optimizer."
+		e.Summary = fmt.Sprintf("The inputs of %s are about %.3g in size, and the curvature, which grows with their square, limits the step: ρ = η·gᵀHg/gᵀg has a median of %.3g and a high quantile of %.3g, at a limit of %.3g, with most of the loss still to be learned.",
+			d.first, e.Values["input"], d.median, d.rho, d.limit)
 	case d.now.Rho.On && d.rho < d.limit:
 		e.Values["rho_median"] = d.median
 		e.Summary = fmt.Sprintf("The curvature uses up the step: ρ = η·gᵀHg/gᵀg has a median of %.3g, where 2 is what a step wins to the first order and the optimizer's limit is %.3g, and %s.",

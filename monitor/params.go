@@ -18,7 +18,7 @@ type record struct {
 // another gradient than 0: a start from which no unit can come to differ from another.
 func (c *Course) symmetric() (weights, first int) {
 	for _, i := range c.slope.index {
-		if r := &c.now.Params[i]; r.Norm == 0 && r.Had == 0 && r.Zero >= deadRecords {
+		if r := &c.now.Params[i]; r.Norm == 0 && r.Had == 0 && max(r.Zero, c.now.ZeroNorms) >= deadRecords {
 			if weights == 0 {
 				first = i
 			}
@@ -33,14 +33,9 @@ func (c *Course) symmetric() (weights, first int) {
 
 // alike says how many weights began with one number, other than 0, for all elements, where
 // they are half of the weights or more, and which is the first of them: units that are
-// computed by them are one and the same, and stay so. What learns all the same is left
-// alone.
-func (c *Course) alike() (weights, first int) {
-	if level, ok := c.Level(); c.now.Alike == 0 || ok && c.learning() && c.won(level) {
-		return 0, 0
-	}
-	return c.now.Alike, c.now.FirstAlike
-}
+// computed by them are one and the same, and stay so. None, once the run has learned all
+// the same.
+func (c *Course) alike() (weights, first int) { return c.now.Alike, c.now.FirstAlike }
 
 // observeStart notes the weights that begin with one number.
 func (c *Course) observeStart() {

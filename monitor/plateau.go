@@ -2,9 +2,17 @@ package monitor
 
 import "fmt"
 
+const (
+	// plateauNegative is how many curvatures in a row must have been negative, and
+	// plateauLosses how many losses there must be.
+	plateauNegative = 15
+	plateauLosses   = 500
+)
+
 // plateau fires when weights are all exactly 0 and get no gradient, or have begun with one
 // number everywhere, the saddle point of a symmetric start, or when the loss is [stuck] and gᵀg has shrunk below 1 % of its
-// first level: a flat region, or a critical point such as a saddle, far from
+// first level, or when it is flat, wherever it began, where the curvature along such a
+// gradient is negative: a flat region, or a critical point such as a saddle, far from
 // where a run should end (Deep Learning, section 8.2.3).
 type plateau struct {
 	stuck
@@ -19,6 +27,10 @@ func (d *plateau) Kind() Kind { return Plateau }
 
 func (d *plateau) Observe(_ *Step, c *Course) Condition {
 	condition := d.observe(c, true)
+	if condition == Clear && !d.now.Latch.On && c.block && d.concave(c) {
+		d.now.Level, d.fall = d.level, 0
+		condition = d.now.Latch.observe(true, false, 1, stuckQuiet)
+	}
 	d.alike = false
 	if d.symmetric, d.first = c.symmetric(); d.symmetric == 0 {
 		d.symmetric, d.first = c.alike()
@@ -36,6 +48,13 @@ func (d *plateau) Observe(_ *Step, c *Course) Condition {
 		}
 	}
 	return condition
+}
+
+// concave says whether the run lies flat near a saddle point, wherever it began: the loss is
+// known not to fall, and nearly all of the last curvatures that were measured along the
+// gradient are negative, as they never are near a minimum.
+func (d *plateau) concave(c *Course) bool {
+	return c.now.Curvature.Negative >= plateauNegative && c.now.LossCount >= plateauLosses && c.flat() && !c.progressed(vanishingLearned)
 }
 
 func (d *plateau) Explain(e *Event) {

@@ -18,12 +18,19 @@ const (
 	vanishingChance   = 300
 	vanishingProgress = 0.25
 	vanishingStart    = 0.5
+	// vanishingHalf is the share of the last weights' gradient that half of the weights get
+	// no more than.
+	vanishingHalf = 1e-2
+	// vanishingLearned is the share of its start by which the loss has come down at most
+	// where a trend and a flat loss are enough.
+	vanishingLearned = 0.8
 	// vanishingDeep is the share of which a flat loss is enough, wherever it began: a
 	// first guess may be worse than a constant one by any factor.
 	vanishingDeep = 1e-5
 	// vanishingReach is the share of the last bias's gradient, as a root mean square,
-	// that no weight gets.
-	vanishingReach = 1e-2
+	// that no weight gets, for vanishingReachStay records.
+	vanishingReach     = 2e-2
+	vanishingReachStay = 100
 	// vanishingFar is the share at which the loss does not matter: about the
 	// resolution of float32 (2^-24), as far as one and the same learning rate
 	// could serve both ends.
@@ -36,6 +43,10 @@ const (
 	// vanishingRadius is the largest spectral radius of recurrent weights through which
 	// next to nothing comes back in ten steps of time.
 	vanishingRadius = 0.4
+	// vanishingTiny is the radius at which the loss need not be known to be flat, after
+	// vanishingLong records.
+	vanishingTiny = 0.3
+	vanishingLong = 600
 	// vanishingCalm is the share of the decay, on the log scale, below which it
 	// has ended, after vanishingQuiet records.
 	vanishingCalm  = 0.75
@@ -56,6 +67,7 @@ const (
 type vanishing struct {
 	memory[vanishingState]
 	gain, shrunk, level, start float64
+	half                       float64
 	reach                      float64
 	radius                     radius
 	everywhere                 bool
@@ -84,23 +96,23 @@ func (d *vanishing) Observe(_ *Step, c *Course) Condition {
 	}
 	now := &d.now
 	level, hasLoss := c.Level()
-	d.level, d.start, d.gain = level, c.Start(), c.now.Depth.Gain
+	d.level, d.start, d.gain, d.half = level, c.Start(), c.now.Depth.Gain, c.now.Depth.Half
 	if c.grads {
 		depth := &c.now.Depth
 		limit, far := math.Log(vanishingDepth), math.Log(vanishingFar)
 		chance := c.now.Records >= vanishingChance && depth.Records >= early
 		stuck := hasLoss && !c.progressed(vanishingProgress)
-		trend := chance && depth.Fit > vanishingFit && depth.Gain < limit
+		trend := chance && (depth.Fit > vanishingFit && depth.Gain < limit || depth.Half < math.Log(vanishingHalf))
 		d.reach = depth.Reach
 		short := chance && depth.Reach < math.Log(vanishingReach)
 		if (trend || short) && !stuck && hasLoss {
-			stuck = !c.progressed(vanishingStart) && c.flat() ||
+			stuck = c.flat() && (!c.progressed(vanishingStart) || trend && !c.progressed(vanishingLearned)) ||
 				trend && depth.Gain < math.Log(vanishingDeep) && c.settledDown()
 		}
-		trend = trend && (stuck || depth.Gain < far)
-		now.Depth.observe(trend, depth.Gain > vanishingCalm*limit || hasLoss && !stuck && depth.Gain > vanishingCalm*far,
+		trend = trend && (stuck || depth.Fit > vanishingFit && depth.Gain < far)
+		now.Depth.observe(trend, depth.Gain > vanishingCalm*limit && depth.Half > vanishingCalm*math.Log(vanishingHalf) || hasLoss && !stuck && depth.Gain > vanishingCalm*far,
 			vanishingStay, vanishingQuiet)
-		now.Reach.observe(short && stuck, !short || !stuck, vanishingStay, vanishingQuiet)
+		now.Reach.observe(short && stuck, !short || !stuck, vanishingReachStay, vanishingQuiet)
 	}
 	norm, ok := c.NormLevel()
 	if d.shrunk = norm - c.Baseline(); c.now.ZeroNorms > 0 {
@@ -116,7 +128,8 @@ func (d *vanishing) Observe(_ *Step, c *Course) Condition {
 	radius, recurrent := c.now.Curvature.radius()
 	d.radius = radius
 	forgets := recurrent && radius.Radius < vanishingRadius && hasLoss && !c.progressed(vanishingProgress)
-	now.Radius.observe(forgets && c.now.Records >= vanishingChance && c.flat(), !forgets, vanishingStay, vanishingQuiet)
+	now.Radius.observe(forgets && (c.now.Records >= vanishingChance && c.flat() ||
+		c.now.Records >= vanishingLong && radius.Radius < vanishingTiny), !forgets, vanishingStay, vanishingQuiet)
 	if now.Depth.On || now.Reach.On || now.All.On || now.Radius.On {
 		return Holding
 	}
@@ -145,6 +158,10 @@ func (d *vanishing) Explain(e *Event) {
 		e.Advice = "Initialise the recurrent weights with a spectral radius near 1, such as an orthogonal matrix, or use gated units."
 		e.Summary = fmt.Sprintf("The recurrent weights %s have a spectral radius of %.3g, so that gradients vanish through time, and the loss does not come down.",
 			d.radius.Name, d.radius.Radius)
+	case d.half < d.gain:
+		e.Values["half"] = math.Exp(max(d.half, -690))
+		e.Param = d.first
+		e.Summary = fmt.Sprintf("The gradient vanishes through depth: half of the weights get less than %.3g of what %s gets.", e.Values["half"], d.last)
 	default:
 		e.Param = d.first
 		e.Summary = fmt.Sprintf("The gradient vanishes through depth: %s gets about %.3g of what %s gets.", d.first, left, d.last)
