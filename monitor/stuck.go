@@ -26,9 +26,9 @@ const (
 	// stuckNoise is the largest deviation of the losses, as a share of their
 	// level, at which a flat loss says anything.
 	stuckNoise = 0.3
-	// stuckConstant is the share of the last bias's gradient, element by element, that the
-	// weights get at most where nothing but a constant answer is learned: its noise is no
-	// sign of a model that has converged.
+	// stuckConstant is the share of the last bias's gradient, element by element, that
+	// the weights get at most where nothing but a constant answer is learned. That its
+	// gradients are noise is then no sign of a model that has converged.
 	stuckConstant = 0.1
 	// stuckQuiet is how many records at a better level end it.
 	stuckQuiet = 32
