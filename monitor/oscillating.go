@@ -23,10 +23,12 @@ const (
 	// counts as swinging up and down.
 	oscillatingSwing = 0.02
 	// oscillatingWorse is how many times the loss that the run began with it is at least
-	// when it has surely gone up. Then it takes less for a step to be too long:
+	// when it has surely gone up, and oscillatingLuck how many deviations of a loss more,
+	// since the lowest of the first may be luck. Then it takes less for a step to be too long:
 	// oscillatingWorseUpdate or oscillatingWorseCosine, and ρ counts however small the
 	// update-to-weight ratio is.
 	oscillatingWorse       = 1.1
+	oscillatingLuck        = 3
 	oscillatingWorseUpdate = 0.03
 	oscillatingWorseCosine = -0.2
 	// oscillatingThrown is how many times the loss that the run began with the best level
@@ -92,7 +94,8 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 	}
 	now := &d.now
 	initial := c.initial()
-	if d.worse = initial > 0 && late-err > oscillatingWorse*initial; d.worse {
+	luck := oscillatingLuck * min(c.now.EarlyNoise, c.now.Noise)
+	if d.worse = initial > 0 && late-err > oscillatingWorse*initial+luck; d.worse {
 		d.start = initial
 	}
 	if now.Latch.On {
