@@ -104,7 +104,7 @@ func TestDivergingUpNearMisses(t *testing.T) {
 		{name: "a restart to a rate used before", loss: up, edit: rates(0.01, map[int]float64{500: 1e-3, 1000: 0.01})},
 		{name: "a leap and back", loss: up, edit: rates(1e-3, map[int]float64{1000: 0.01, 1100: 1e-3})},
 		{name: "it learns on", loss: plainLoss, edit: leap},
-		{name: "a little higher", loss: after(1000, plainLoss, func(_ int, r *rand.Rand) float64 { return 0.215 * (1 + 0.05*r.NormFloat64()) }), edit: leap},
+		{name: "a little higher", loss: after(1000, learning(2.3, 0.2, 300, 0.01), func(_ int, r *rand.Rand) float64 { return 0.31 * (1 + 0.01*r.NormFloat64()) }), edit: leap},
 		{name: "within the noise", loss: after(1000, learning(2.3, 0.3, 200, 0.3), func(_ int, r *rand.Rand) float64 { return 0.45 * (1 + 0.3*r.NormFloat64()) }), edit: leap},
 		{name: "for a while", loss: after(1000, plainLoss, func(t int, r *rand.Rand) float64 {
 			return (0.2 + 0.6*math.Exp(-float64(t)/60)) * (1 + 0.05*r.NormFloat64())
