@@ -249,3 +249,26 @@ func TestSize(t *testing.T) {
 	require.InDelta(t, 3, median, 0)
 	require.InDelta(t, 8, high, 0)
 }
+
+// What is known of the losses does not get lost in a restart before a record without one.
+func TestIllConditionedGoesOnWithoutALoss(t *testing.T) {
+	p := recipe{steps: 1500, loss: bouncing, norm: lognormal(1, 0.3), edit: func(t int, s *Step, r *rand.Rand) {
+		if curved(10, gaussian(1, 0.1), nil)(t, s, r); s.Curvature != nil {
+			s.Loss = Number{}
+		}
+	}}
+	steps := p.make(1)
+	want, got := observe(p.run(), steps), []Event{}
+	m := New(p.run())
+	for i := range steps {
+		if steps[i].Curvature != nil {
+			state, err := m.State()
+			require.NoError(t, err)
+			m = New(p.run())
+			require.NoError(t, m.Restore(state))
+		}
+		got = append(got, m.Observe(&steps[i])...)
+	}
+	require.NotEmpty(t, want)
+	require.Equal(t, want, got)
+}
