@@ -24,31 +24,30 @@ const (
 	divergingPart = 0.1
 	// divergingDeep is how many times its start a loss without a bottom lies below 0
 	// at least, after divergingLosses losses at least. No quarter of the run falls by less
-	// than divergingSteady of the one before, and the gradient norm is divergingNorm times
-	// its first level. Besides, one of: it falls faster and faster, the last quarter by
-	// divergingBowed times the first, from a start that was divergingClear deviations of
-	// the first losses away from 0; the gradients point the same way from step to step,
-	// with a mean cosine above divergingStraight; or it is divergingAbyss times its start
-	// below 0.
-	divergingDeep     = 100.0
-	divergingLosses   = 500
-	divergingSteady   = 0.9
-	divergingNorm     = 2.0
-	divergingBowed    = 1.5
-	divergingClear    = 4
-	divergingStraight = 0.4
-	divergingAbyss    = 1e4
-
-	// Once it was seen the last quarter need not fall by more than divergingOn of the first.
-	divergingOn = 0.2
-
+	// than divergingSteady of the one before, and the gradient norm is at least
+	// divergingNorm times its first level. Besides, one of: it falls faster and faster,
+	// the last quarter by divergingBowed times the first, from a start that was
+	// divergingClear deviations of the first losses away from 0; or it is divergingAbyss
+	// times its start below 0.
+	divergingDeep   = 100.0
+	divergingLosses = 500
+	divergingSteady = 0.9
+	divergingNorm   = 2.0
+	divergingBowed  = 1.5
+	divergingClear  = 4
+	divergingAbyss  = 1e4
+	// Where the gradients point the same way from step to step, with a mean cosine that
+	// is surely above divergingStraight, that is enough, and the limits are lower.
+	divergingStraight       = 0.4
 	divergingStraightDeep   = 30.0
 	divergingStraightSteady = 0.7
 	divergingStraightNorm   = 0.1
-	// divergingLeap is how many times the highest rate before a new one is, divergingUp
-	// the share of itself, and divergingUnsure the deviations, by which the loss has gone up
-	// since, and divergingUpStay for how
-	// many records.
+	// It goes on for as long as the last quarter falls by more than divergingOn of what
+	// the first did.
+	divergingOn = 0.2
+	// divergingLeap is how many times the highest rate so far the new one is, divergingUp
+	// the share of itself and divergingUnsure the deviations by which the loss has gone
+	// up since, and divergingUpStay for how many records.
 	divergingLeap   = 3
 	divergingUp     = 0.2
 	divergingUnsure = 3
@@ -65,15 +64,15 @@ const (
 //     losses;
 //   - lost: after real progress, well above the noise, it stays about
 //     where it began (90 % of the progress lost) for long;
-//   - up: the learning rate leapt beyond all that it had been, and the loss has gone up and
-//     stays there;
-//   - bottomless: it has fallen below 0 by more than a hundred times its start, and
-//     falls on no more slowly, with gradients that grow and all point one way. No loss
-//     that has a minimum does so: its sign is wrong.
+//   - up: the learning rate leapt beyond all that it had been, and the loss has gone
+//     up since and stays there;
+//   - bottomless: it has fallen far below 0, by many times its start, and falls on
+//     hardly more slowly, with gradients that grow or all point one way. No loss that
+//     has a minimum does so: its sign is wrong.
 //
 // It resolves when the level has been half-way back for divergingQuiet records:
 // half-way to the best where there was real progress, else to the start.
-// A loss that a schedule or a new task lifts for a while is healthy, so both
+// A loss that a schedule or a new task lifts for a while is healthy, so all
 // want time and distance rather than an early guess (Deep Learning, section
 // 8.2.4; section 8.3.1 on learning rates that are too large).
 type diverging struct {
@@ -88,7 +87,8 @@ type divergingState struct {
 	Away       int64   `json:"away"`   // records in a row
 	Lost       int64   `json:"lost"`   // the same for the second form
 	Up         int64   `json:"up"`     // and since a leap of the learning rate
-	Before     float64 `json:"before"` // the level at that leap, and its deviation
+	Leap       int64   `json:"leap"`   // the step of that leap
+	Before     float64 `json:"before"` // the level then, and its deviation
 	Noise      float64 `json:"noise"`
 	Clear      float64 `json:"clear"` // the level below which it has come back
 }
@@ -147,8 +147,9 @@ func (d *diverging) Observe(_ *Step, c *Course) Condition {
 // that it had been.
 func (d *diverging) up(c *Course, level float64) bool {
 	now, w := &d.now, &c.now.Schedule
-	if w.Leap > 0 && w.Ago == 0 {
-		now.Before, now.Noise, now.Up = level, c.now.Losses.deviation(), 0
+	// At the leap itself there may be no level yet, or no loss.
+	if w.Leap != now.Leap {
+		now.Leap, now.Before, now.Noise, now.Up = w.Leap, level, c.now.Losses.deviation(), 0
 	}
 	if now.Up++; !w.beyond(divergingLeap) || level-now.Before < max(divergingUp*math.Abs(now.Before), divergingUnsure*now.Noise) {
 		now.Up = 0

@@ -32,9 +32,9 @@ const (
 	// examples differ by as much.
 	explodingRunaway = 1e4
 	explodingRun     = 5
-	// explodingForward is how many times the size of the first layer's input the last
-	// layer's is, and how large it is itself, over explodingForwardStay of the run's
-	// first records; explodingSurely the same over forwardFew of them. It has ended when
+	// explodingForward is how large the last layer's input is at least, and how many
+	// times the first layer's, over explodingForwardStay of the run's first records;
+	// explodingSurely is the same over forwardFew of them. It has ended when
 	// explodingLeft is left of the gradient norm.
 	explodingForward     = 100
 	explodingForwardStay = 16
@@ -231,7 +231,7 @@ func (d *exploding) Explain(e *Event) {
 	case now.Thrown.On:
 		e.Values["first"] = math.Exp(min(d.thrown, 400))
 		e.Advice = "Start again with a smaller initialisation and the gradient norm clipped: these steps have thrown the weights away."
-		e.Summary = fmt.Sprintf("The run began with gradients that were up to %.3g times as large as those of the 32 first steps usually are.", e.Values["first"])
+		e.Summary = fmt.Sprintf("The run began with gradients that were up to %.3g times as large as the median of the first 32.", e.Values["first"])
 	default:
 		e.Values["radius"] = d.radius.Radius
 		e.Param = d.radius.Name

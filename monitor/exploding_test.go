@@ -4,7 +4,47 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
+
+// growing has every layer given activations that are that many times as large as those
+// that the layer before is given: its weight's gradient is as much larger beside its
+// bias's.
+func growing(factor float64) func(int, *Step, *rand.Rand) {
+	return func(_ int, s *Step, _ *rand.Rand) {
+		for i := 0; i < len(s.ParamGradNorms); i += 2 {
+			s.ParamGradNorms[i+1] = Known(s.ParamGradNorms[i].value / 10 / math.Pow(factor, float64(i/2)))
+		}
+	}
+}
+
+// recurring measures the spectral radii of recurrent weights in every 20th step.
+func recurring(radii func(t int) []float64) func(int, *Step, *rand.Rand) {
+	return func(t int, s *Step, _ *rand.Rand) {
+		if t%20 != 0 {
+			return
+		}
+		s.Curvature = &Curvature{Method: "hvp"}
+		for i, v := range radii(t) {
+			s.Curvature.SpectralRadii = append(s.Curvature.SpectralRadii,
+				SpectralRadius{Name: []string{"rnn.weight_hh_l0", "rnn.weight_hh_l1"}[i], Radius: Known(v), Converged: true})
+		}
+	}
+}
+
+// always is the same at every step.
+func always(v ...float64) func(int) []float64 { return func(int) []float64 { return v } }
+
+// thrownAway has gradients that are that many times as large in the first steps.
+func thrownAway(factor float64, steps int) func(int, *rand.Rand) float64 {
+	return func(t int, r *rand.Rand) float64 {
+		if t < steps {
+			return factor * plainNorm(t, r)
+		}
+		return plainNorm(t, r)
+	}
+}
 
 func explodingFaults() []fault {
 	flat := learning(2.3, 2.25, 50, 0.02)
@@ -20,6 +60,23 @@ func explodingFaults() []fault {
 		}}, Exploding, 292, 360, false, []Kind{Cliff}},
 		{recipe{name: "through depth", steps: 500, layers: 12, loss: flat, norm: plainNorm,
 			depth: func(int) float64 { return math.Log(1e6) }}, Exploding, 100, 160, false, nil},
+		{recipe{name: "forward", steps: 200, loss: flat, norm: plainNorm, edit: growing(9)}, Exploding, 16, 16, false, nil},
+		{recipe{name: "forward, by far", steps: 200, loss: flat, norm: plainNorm, edit: growing(30)}, Exploding, 3, 3, false, nil},
+		{recipe{name: "forward, and the gradients become small", steps: 1000, loss: plainLoss, norm: fading(1, 1e-3, 30, 0.2), edit: growing(9)},
+			Exploding, 16, 16, true, []Kind{CriticalPoint}},
+		{recipe{name: "forward, clipped", steps: 200, loss: flat, norm: plainNorm, edit: func(t int, s *Step, r *rand.Rand) {
+			growing(9)(t, s, r)
+			s.Clip = Clip{Policy: "norm", Clipped: true, Factor: Known(1e-3), Threshold: Known(1e-3)}
+		}}, Exploding, 16, 16, false, nil},
+		{recipe{name: "in the first steps", steps: 150, loss: flat, norm: thrownAway(1e6, 5)}, Exploding, 32, 32, false, nil},
+		{recipe{name: "in the first steps, over later", steps: 500, loss: plainLoss, norm: thrownAway(1e6, 2)}, Exploding, 32, 32, true, nil},
+		{recipe{name: "through time", steps: 500, loss: flat, norm: plainNorm, edit: recurring(always(0.9, 15))}, Exploding, 299, 299, false, nil},
+		{recipe{name: "through time, and mended", steps: 1000, loss: after(400, flat, learning(2.25, 0.3, 200, 0.02)), norm: plainNorm, edit: recurring(func(t int) []float64 {
+			if t < 400 {
+				return []float64{15}
+			}
+			return []float64{1}
+		})}, Exploding, 299, 299, true, nil},
 		{recipe{name: "runaway into NaN", steps: 200, loss: func(t int, r *rand.Rand) float64 {
 			return 2.3 * math.Exp(3*float64(t))
 		}, norm: func(t int, _ *rand.Rand) float64 { return math.Exp(3 * float64(t)) }, edit: func(t int, s *Step, _ *rand.Rand) {
@@ -38,4 +95,92 @@ func TestExploding(t *testing.T) {
 	recipe{name: "rising with progress", steps: 3000, loss: learning(2.3, 0.1, 2000, 0.02), norm: func(t int, r *rand.Rand) float64 {
 		return math.Exp(float64(t)/400) * plainNorm(t, r)
 	}}.silent(t, Exploding)
+}
+
+func TestExplodingNearMisses(t *testing.T) {
+	flat := learning(2.3, 2.25, 50, 0.02)
+	inputs := func(first, factor float64) func(int, *Step, *rand.Rand) {
+		return func(t int, s *Step, r *rand.Rand) {
+			growing(factor)(t, s, r)
+			for i := 1; i < len(s.ParamGradNorms); i += 2 {
+				s.ParamGradNorms[i] = Known(s.ParamGradNorms[i].value / first)
+			}
+		}
+	}
+	for _, p := range []recipe{
+		{name: "large inputs", layers: 4, edit: inputs(1e5, 1)},
+		{name: "large inputs, in a shallow network", layers: 3, edit: inputs(1e5, 100)},
+		{name: "small inputs", layers: 4, edit: inputs(1e-3, 9)},
+		{name: "grows a little", layers: 4, edit: growing(5)},
+		{name: "grows in two steps alone", layers: 4, edit: func(t int, s *Step, r *rand.Rand) {
+			if t < 2 {
+				growing(40)(t, s, r)
+			}
+		}},
+		{name: "grows later", layers: 4, edit: func(t int, s *Step, r *rand.Rand) {
+			if t >= forwardRecords {
+				growing(9)(t, s, r)
+			}
+		}},
+		{name: "large gradients in the first steps", norm: thrownAway(2e3, 5)},
+		{name: "large gradients after the first steps", norm: func(t int, r *rand.Rand) float64 {
+			if t >= 8 && t < 12 {
+				return 1e6 * plainNorm(t, r)
+			}
+			return plainNorm(t, r)
+		}},
+		{name: "a spectral radius above 1", edit: recurring(always(5))},
+		{name: "a large spectral radius, and it learns", loss: plainLoss, edit: recurring(always(15))},
+		{name: "a spectral radius that is not known yet", edit: func(t int, s *Step, r *rand.Rand) {
+			if recurring(always(15))(t, s, r); s.Curvature != nil {
+				s.Curvature.SpectralRadii[0].Converged = false
+			}
+		}},
+	} {
+		p.steps = 800
+		if p.loss == nil {
+			p.loss = flat
+		}
+		if p.norm == nil {
+			p.norm = plainNorm
+		}
+		p.silent(t, Exploding)
+	}
+}
+
+func TestExplodingSaysTheNumbers(t *testing.T) {
+	fired := func(name string) Event {
+		for _, f := range explodingFaults() {
+			if f.name == name {
+				for _, e := range observe(f.run(), f.make(1)) {
+					if e.Kind == Exploding {
+						require.Equal(t, Critical, e.Severity)
+						require.Equal(t, "8.2.5", e.Section)
+						return e
+					}
+				}
+			}
+		}
+		require.Fail(t, "silent", name)
+		return Event{}
+	}
+	e := fired("forward")
+	// 4096 weights and 64 biases: a tenth of the norm is 0.8 of the root mean square.
+	require.InEpsilon(t, 10.0/8*9*9*9, e.Values["size"], 1e-9)
+	require.InEpsilon(t, 9*9*9, e.Values["forward_growth"], 1e-9)
+	require.Empty(t, e.Param)
+	require.Contains(t, e.Summary, "what the last layer is given is about 911 in size, 729 times what the first is.")
+	require.Contains(t, e.Advice, "clipping alone does not help here")
+
+	e = fired("in the first steps")
+	require.InEpsilon(t, 1e6, e.Values["first"], 1)
+	require.Greater(t, e.Values["first"], 1e6)
+	require.Contains(t, e.Summary, "times as large as the median of the first 32.")
+	require.Contains(t, e.Advice, "Start again")
+
+	e = fired("through time")
+	require.InDelta(t, 15, e.Values["radius"], 0)
+	require.Equal(t, "rnn.weight_hh_l1", e.Param)
+	require.Contains(t, e.Summary, "The recurrent weights rnn.weight_hh_l1 have a spectral radius of 15,")
+	require.Contains(t, e.Advice, "orthogonal")
 }

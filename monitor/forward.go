@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// forwardRecords is how many of the run's first records the signal's growth is
-	// followed for, and forwardFew how many of them say something.
+	// forwardRecords is over how many of the run's first records the signal is followed,
+	// and forwardFew how many of them say something.
 	forwardRecords = 64
 	forwardFew     = 3
 	forwardInput   = 16
@@ -20,8 +20,8 @@ const (
 // followed at the run's beginning, before a bias's gradient has come near 0.
 type forward struct {
 	Records int64 `json:"records"`
-	// Size is the logarithm of that of the last layer's input, Growth the same less
-	// that of the first layer's: both means over the records.
+	// Size is the logarithm of the size of the last layer's input, Growth the same less
+	// that of the first layer's: both are means over the records.
 	Size   float64 `json:"size"`
 	Growth float64 `json:"growth"`
 	// Input is the logarithm of the size of the first layer's input, over the first
@@ -37,20 +37,23 @@ type layer struct {
 }
 
 // layers finds the weights that have a bias, in forward order: its neighbour of the same
-// module, as many numbers as the weight has rows.
+// module, as many numbers as the weight has rows, which no weight before it has. Names
+// without a dot are all of one module.
 func layers(run *Run, weights []int) []layer {
 	var found []layer
+	taken := -1
 	for _, i := range weights {
 		w := run.Params[i]
 		if len(w.Shape) < 2 {
 			continue
 		}
 		for _, j := range [2]int{i - 1, i + 1} {
-			if j < 0 || j >= len(run.Params) {
+			if j < 0 || j >= len(run.Params) || j == taken {
 				continue
 			}
 			b := run.Params[j]
 			if len(b.Shape) == 1 && b.Numel == w.Shape[0] && b.Numel > 0 && module(b.Name) == module(w.Name) {
+				taken = j
 				found = append(found, layer{i, j, (math.Log(float64(b.Numel)) - math.Log(float64(max(w.Numel, 1)))) / 2})
 				break
 			}

@@ -63,6 +63,12 @@ func healthySignals() []recipe {
 		}, norm: func(t int, r *rand.Rand) float64 { return (1 + float64(t)/200) * plainNorm(t, r) }},
 		{name: "fine-tuning that has nothing to learn", steps: 3000, loss: func(_ int, r *rand.Rand) float64 { return 0.74 + 0.012*r.NormFloat64() },
 			norm: plainNorm, edit: chained(toAndFro(0.02, 0), updating(4e-4, 100))},
+		{name: "fine-tuning that has nothing to learn, noisy, with a high preconditioned ρ", steps: 3000,
+			loss: func(_ int, r *rand.Rand) float64 { return 0.74 * (1 + 0.1*r.NormFloat64()) }, norm: plainNorm, edit: hot},
+		{name: "a warm-up in one leap", steps: 3000, loss: learning(2.3, 1.2, 300, 0.02), norm: plainNorm, edit: rates(1e-6, map[int]float64{5: 1e-3})},
+		{name: "large inputs", steps: 1500, layers: 3, loss: plainLoss, norm: plainNorm, edit: growing(100)},
+		{name: "a recurrence far above 1 that learns", steps: 1500, loss: plainLoss, norm: plainNorm, edit: recurring(always(15))},
+		{name: "a density's loss falls below 0 and levels off", steps: 3000, loss: learning(1.4, -40, 300, 0.01), norm: plainNorm, edit: toAndFro(0.9, 0.9)},
 		{name: "pruned weights", steps: 3000, loss: learning(2.3, 0.2, 300, 0.05), norm: plainNorm, edit: pruned},
 		{name: "a catapult at the edge of stability", steps: 1000, loss: func(t int, _ *rand.Rand) float64 {
 			level := 0.05 + 0.5*math.Exp(-float64(t)/50)

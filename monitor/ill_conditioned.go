@@ -16,9 +16,9 @@ const (
 	illMargin   = 1.25
 	illUnseen   = 2.5
 	illHalf     = 5
-	// illMedian is the share of the limit above which the median of ρ lies, with its error,
-	// in a run that has never learned: of what a step wins to the first order the curvature
-	// takes that share.
+	// illMedian is the share of the limit above which the median of ρ lies, with its
+	// error, in a run that has never learned: so much of what a step wins to the first
+	// order the curvature takes back.
 	illMedian = 0.3
 	// illGrowth is how many times its first level gᵀHg is at least while gᵀg is at
 	// least illKept times what it was.
@@ -136,7 +136,7 @@ func (d *illConditioned) observeRho(c *Course, held, learning bool) {
 	// None of the losses may be negative: what is no progress of such a loss may well be
 	// one of its purpose.
 	d.median = k.Rhos.median()
-	used := c.now.LossCount >= illLosses && c.before.allPositive && !d.half && !c.won(c.Best()) && k.Rhos.surely(0.5) > illMedian*d.limit
+	used := c.now.LossCount >= illLosses && c.now.Losses.sorted[0] > 0 && !d.half && !c.won(c.Best()) && k.Rhos.surely(0.5) > illMedian*d.limit
 	lasting(&d.now.Rho, &d.now.RhoFrom, c, held && (used || k.Rhos.surely(illQuantile) > margin*d.limit),
 		learning || d.rho < d.limit && d.median < illSettled*illMedian*d.limit)
 }

@@ -92,7 +92,29 @@ func illFaults() []fault {
 		}
 	}
 	stuck := []Kind{Stagnating}
+	shorter := func(t int, r *rand.Rand) float64 {
+		if t < 2000 {
+			return 1 + 0.1*r.NormFloat64()
+		}
+		return 0.3 + 0.05*r.NormFloat64()
+	}
+	// The loss is not measured where curvature is.
+	apart := func(t int, s *Step, r *rand.Rand) {
+		if curved(10, gaussian(1, 0.1), nil)(t, s, r); s.Curvature != nil {
+			s.Loss = Number{}
+		}
+	}
 	return []fault{
+		{recipe{name: "curvature uses up the step", steps: 3000, loss: bouncing, norm: lognormal(1, 0.3), edit: curved(10, gaussian(1, 0.1), nil)},
+			IllConditioned, 790, 1100, false, stuck},
+		{recipe{name: "curvature uses up the step, by wide values", steps: 3000, loss: bouncing, norm: lognormal(1, 0.3), edit: curved(10, lognormal(1, 0.4), nil)},
+			IllConditioned, 790, 1200, false, stuck},
+		{recipe{name: "curvature used up the step before it was shorter", steps: 4000, loss: bouncing, norm: lognormal(1, 0.3), edit: curved(10, shorter, nil)},
+			IllConditioned, 790, 1100, true, stuck},
+		{recipe{name: "curvature used up the step until it learned", steps: 6000, loss: logistic(2.3, 0.1, 3000, 0.05), norm: lognormal(1, 0.3), edit: curved(10, gaussian(1, 0.1), nil)},
+			IllConditioned, 790, 1100, true, stuck},
+		{recipe{name: "curvature uses up the step, measured where the loss is not", steps: 3000, loss: bouncing, norm: lognormal(1, 0.3), edit: apart},
+			IllConditioned, 790, 1200, false, stuck},
 		{recipe{name: "step too long", steps: 3000, loss: bouncing, norm: lognormal(1, 0.3), edit: curved(10, tooLong, nil)},
 			IllConditioned, 300, 1000, false, stuck},
 		{recipe{name: "measured in every step", steps: 3000, loss: bouncing, norm: lognormal(1, 0.3), edit: curved(1, tooLong, nil)},
@@ -123,6 +145,43 @@ func TestIllConditioned(t *testing.T) {
 	for _, p := range healthyCurvature() {
 		p.silent(t, IllConditioned)
 	}
+}
+
+// What curvature takes of a step says something of a run that has never learned alone.
+func TestIllConditionedMedianNearMisses(t *testing.T) {
+	for _, p := range []recipe{
+		{name: "converged at half its start", loss: learning(2.3, 1.1, 100, 0.03), edit: curved(10, gaussian(2, 0.2), nil)},
+		{name: "converged above half its start", loss: learning(2.3, 1.3, 100, 0.03), edit: curved(10, gaussian(2, 0.2), nil)},
+		{name: "learns slowly", loss: learning(2.3, 0.5, 3000, 0.03), edit: curved(10, gaussian(1.5, 0.2), nil)},
+		{name: "won and lost again", loss: after(400, learning(2.3, 0.3, 60, 0.05), learning(0.3, 2.3, 20, 0.05)), edit: curved(10, gaussian(1, 0.1), nil)},
+		{name: "a low median", loss: bouncing, edit: curved(10, gaussian(0.5, 0.1), nil)},
+		{name: "a median near the limit, and few measurements", loss: bouncing, edit: curved(150, lognormal(0.6, 0.5), nil)},
+		{name: "a loss that may be negative", loss: func(t int, r *rand.Rand) float64 { return bouncing(t, r) - 2.3 }, edit: curved(10, gaussian(1, 0.1), nil)},
+		{name: "too short to tell", loss: bouncing, steps: 700, edit: curved(10, gaussian(1, 0.1), nil)},
+	} {
+		if p.norm = lognormal(1, 0.3); p.steps == 0 {
+			p.steps = 4000
+		}
+		p.silent(t, IllConditioned)
+	}
+}
+
+func TestIllConditionedSaysTheMedian(t *testing.T) {
+	p := recipe{steps: 1300, loss: bouncing, norm: lognormal(1, 0.3), edit: curved(10, gaussian(0.9, 0), nil)}
+	for _, e := range observe(p.run(), p.make(1)) {
+		if e.Kind != IllConditioned {
+			continue
+		}
+		require.Equal(t, Warning, e.Severity)
+		require.InDelta(t, 0.9, e.Values["rho_median"], 1e-12)
+		require.InDelta(t, 0.9, e.Values["rho"], 1e-12)
+		require.InDelta(t, 2, e.Values["rho_limit"], 0)
+		require.InDelta(t, 0, e.Values["share"], 0)
+		require.Contains(t, e.Summary, "The curvature uses up the step: ρ = η·gᵀHg/gᵀg has a median of 0.9,")
+		require.Contains(t, e.Summary, "the optimizer's limit is 2, and the loss does not improve.")
+		return
+	}
+	require.Fail(t, "silent")
 }
 
 // The limit is the optimizer's where the record has none, and an optimizer whose
@@ -189,4 +248,27 @@ func TestSize(t *testing.T) {
 	median, high = w.size()
 	require.InDelta(t, 3, median, 0)
 	require.InDelta(t, 8, high, 0)
+}
+
+// What is known of the losses does not get lost in a restart before a record without one.
+func TestIllConditionedGoesOnWithoutALoss(t *testing.T) {
+	p := recipe{steps: 1500, loss: bouncing, norm: lognormal(1, 0.3), edit: func(t int, s *Step, r *rand.Rand) {
+		if curved(10, gaussian(1, 0.1), nil)(t, s, r); s.Curvature != nil {
+			s.Loss = Number{}
+		}
+	}}
+	steps := p.make(1)
+	want, got := observe(p.run(), steps), []Event{}
+	m := New(p.run())
+	for i := range steps {
+		if steps[i].Curvature != nil {
+			state, err := m.State()
+			require.NoError(t, err)
+			m = New(p.run())
+			require.NoError(t, m.Restore(state))
+		}
+		got = append(got, m.Observe(&steps[i])...)
+	}
+	require.NotEmpty(t, want)
+	require.Equal(t, want, got)
 }

@@ -22,15 +22,18 @@ const (
 	// oscillatingSwing is the deviation of the loss, as a share of its level, that
 	// counts as swinging up and down.
 	oscillatingSwing = 0.02
-	// oscillatingWorse is how many times the loss that the run began with the loss is at
-	// least to have surely gone up, where it takes less of a step to be too long: any
-	// update-to-weight ratio, or oscillatingWorseUpdate or oscillatingWorseCosine.
+	// oscillatingWorse is how many times the loss that the run began with it is at least
+	// when it has surely gone up, and oscillatingLuck how many deviations of a loss more,
+	// since the lowest of the first may be luck. Then it takes less for a step to be too long:
+	// oscillatingWorseUpdate or oscillatingWorseCosine, and ρ counts however small the
+	// update-to-weight ratio is.
 	oscillatingWorse       = 1.1
+	oscillatingLuck        = 3
 	oscillatingWorseUpdate = 0.03
 	oscillatingWorseCosine = -0.2
 	// oscillatingThrown is how many times the loss that the run began with the best level
-	// is that it has had since, less a deviation, where nothing else need say that the
-	// steps are too long: the first of them threw it up, and it never came back.
+	// since then is, less a deviation, when nothing else need say that the steps are too
+	// long: the first of them threw it up, and it never came back.
 	oscillatingThrown = 3
 	// oscillatingCalm is the share of these limits below which it has ended.
 	oscillatingCalm = 0.5
@@ -43,9 +46,9 @@ const (
 // oscillating fires when the loss swings up and down with no net progress because
 // the step is too long (Deep Learning, sections 8.2.1 and 8.3.1). No progress means
 // that the loss does not fall from one quarter of the run to the next and has not
-// improved on its start, or has lost what it had won; a loss that is above where the run
-// began makes less of a sign enough. That the step is too
-// long is said by one of
+// improved on its start, or has lost what it had won. That the step is too long is said
+// by one of the following, for which lower limits do where the loss is above where the
+// run began:
 //
 //   - ρ of the preconditioned gradient: its median is above 2, where the second-order
 //     model says that a step along it raises the loss, and the update-to-weight ratio is
@@ -86,10 +89,15 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 	fall, late, err := h.late()
 	err *= stuckErrors
 	d.level, d.start = late, c.Start()
-	d.swing = min(c.now.Losses.deviation()/math.Abs(late), largest)
+	if d.swing = 0; late != 0 {
+		d.swing = min(c.now.Losses.deviation()/math.Abs(late), largest)
+	}
 	now := &d.now
 	initial := c.initial()
-	d.worse = initial > 0 && late-err > oscillatingWorse*initial
+	luck := oscillatingLuck * min(c.now.EarlyNoise, c.now.Noise)
+	if d.worse = initial > 0 && late-err > oscillatingWorse*initial+luck; d.worse {
+		d.start = initial
+	}
 	if now.Latch.On {
 		calm := d.tooLong(c, oscillatingCalm) == ""
 		better := late < now.Level-max(stuckProgress*math.Abs(c.Start()), c.now.Noise)

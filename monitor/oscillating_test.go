@@ -49,7 +49,38 @@ func oscillatingFaults() []fault {
 			toAndFro(0.2, 0.2)(t, s, r)
 		}
 	}
+	// Nothing but the loss itself says so: it is six times what it was at first.
+	away := func(t int, r *rand.Rand) float64 {
+		if t == 0 {
+			return 0.2
+		}
+		return 1.2 + 0.2*r.NormFloat64()
+	}
+	wide := func(_ int, r *rand.Rand) float64 { return 1.1 + 0.5*r.NormFloat64() }
+	// Above where it began, where lower limits do.
+	worse := func(t int, r *rand.Rand) float64 {
+		if t < 3 {
+			return 0.6
+		}
+		return 1.1 + 0.1*r.NormFloat64()
+	}
+	short := func(t int, s *Step, r *rand.Rand) {
+		preconditioned(t, s, r)
+		updating(1e-3, 50)(t, s, r)
+	}
+	stuck := []Kind{Stagnating}
 	return []fault{
+		{recipe{name: "thrown up for good", steps: 2000, loss: away, norm: plainNorm}, Oscillating, 500, 620, false, stuck},
+		{recipe{name: "thrown up, and comes back late", steps: 4000, loss: after(1500, away, learning(1.2, 0.1, 300, 0.05)), norm: plainNorm},
+			Oscillating, 500, 620, true, stuck},
+		{recipe{name: "from wall to wall, and solved at once", steps: 2000, loss: after(620, wide, func(int, *rand.Rand) float64 { return 0 }), norm: plainNorm, edit: toAndFro(-0.8, 0.6)},
+			Oscillating, 500, 620, true, nil},
+		{recipe{name: "worse, with steps that are somewhat long", steps: 2000, loss: worse, norm: plainNorm, edit: updating(0.06, 50)},
+			Oscillating, 500, 620, false, stuck},
+		{recipe{name: "worse, somewhat to and fro", steps: 2000, loss: worse, norm: plainNorm, edit: toAndFro(-0.35, 0)},
+			Oscillating, 500, 620, false, stuck},
+		{recipe{name: "worse, preconditioned, with short steps", steps: 2000, loss: worse, norm: plainNorm, edit: short},
+			Oscillating, 500, 700, false, stuck},
 		{recipe{name: "from wall to wall", steps: 2000, loss: swinging, norm: plainNorm, edit: toAndFro(-0.8, 0.6)},
 			Oscillating, 500, 620, false, nil},
 		{recipe{name: "thrown up by the first step", steps: 2000, loss: thrown, norm: plainNorm, edit: toAndFro(-0.8, 0.6)},
@@ -69,18 +100,66 @@ func TestOscillating(t *testing.T) {
 	}
 	// The edge of stability is healthy, and so is a run that has converged there.
 	recipe{name: "edge of stability", steps: 5000, loss: learning(2.3, 0.2, 400, 0.1), norm: plainNorm, edit: toAndFro(-0.95, 0.9)}.silent(t, Oscillating)
+	// The same evidence where the loss is no higher than at first.
+	same := func(_ int, r *rand.Rand) float64 { return 1.1 + 0.1*r.NormFloat64() }
+	recipe{name: "steps that are somewhat long", steps: 2000, loss: same, norm: plainNorm, edit: updating(0.06, 50)}.silent(t, Oscillating)
+	recipe{name: "somewhat to and fro", steps: 2000, loss: same, norm: plainNorm, edit: toAndFro(-0.35, 0)}.silent(t, Oscillating)
+	// Above where it began with next to no evidence, or none.
+	twice := func(t int, r *rand.Rand) float64 {
+		if t == 0 {
+			return 0.55
+		}
+		return same(t, r)
+	}
+	recipe{name: "twice as high", steps: 2000, loss: twice, norm: plainNorm}.silent(t, Oscillating)
+	recipe{name: "twice as high, with short steps", steps: 2000, loss: twice, norm: plainNorm, edit: updating(0.01, 50)}.silent(t, Oscillating)
+	recipe{name: "twice as high, and noise", steps: 2000, loss: twice, norm: plainNorm, edit: toAndFro(-0.1, 0)}.silent(t, Oscillating)
+	// A catapult comes back.
+	recipe{name: "catapult", steps: 3000, loss: func(t int, r *rand.Rand) float64 {
+		return (0.1 + 0.2*math.Exp(-float64(t)/300) + 3*math.Exp(-math.Pow(float64(t-30)/20, 2))) * (1 + 0.05*r.NormFloat64())
+	}, norm: plainNorm}.silent(t, Oscillating)
 	// Noise without a step that is too long, as in reinforcement learning.
 	recipe{name: "noise", steps: 5000, loss: func(_ int, r *rand.Rand) float64 { return 2 * r.NormFloat64() }, norm: plainNorm, edit: toAndFro(-0.05, 0)}.silent(t, Oscillating)
 }
 
 func TestOscillatingSaysTheNumbers(t *testing.T) {
-	f := oscillatingFaults()[0]
-	e := observe(f.run(), f.make(0))[0]
+	fired := func(name string) Event {
+		for _, f := range oscillatingFaults() {
+			if f.name != name {
+				continue
+			}
+			for _, e := range observe(f.run(), f.make(0)) {
+				if e.Kind == Oscillating {
+					return e
+				}
+			}
+		}
+		require.Fail(t, "silent", name)
+		return Event{}
+	}
+	e := fired("from wall to wall")
 	require.Equal(t, "8.2.1", e.Section)
 	require.InDelta(t, -0.8, e.Values["cosine"], 0.05)
 	require.InDelta(t, 0.6, e.Values["cosine2"], 0.05)
 	require.InDelta(t, 0.2/1.1, e.Values["swing"], 0.1)
 	require.Contains(t, e.Summary, "from wall to wall")
+
+	e = fired("thrown up for good")
+	require.InDelta(t, 1.2, e.Values["level"], 0.05)
+	require.InDelta(t, 0.2, e.Values["start"], 0, "not what it was thrown up to")
+	require.Contains(t, e.Summary, "with no progress from where it began (0.2): the first steps threw it up, and it never came back.")
+	require.Contains(t, e.Advice, "Lower the learning rate")
+
+	e = fired("worse, with steps that are somewhat long")
+	require.InDelta(t, 0.06, e.Values["update_ratio"], 0.01)
+	require.InDelta(t, 0.6, e.Values["start"], 0)
+	require.Contains(t, e.Summary, "a step changes weights by 0.06")
+	e = fired("worse, somewhat to and fro")
+	require.InDelta(t, -0.35, e.Values["cosine"], 0.05)
+	require.Contains(t, e.Summary, "have a mean cosine of -0.3")
+	e = fired("worse, preconditioned, with short steps")
+	require.InDelta(t, 4, e.Values["rho"], 0.5)
+	require.Contains(t, e.Summary, "ρ = η·gᵀHg/gᵀg has a median of")
 }
 
 // Weights that do not move learn nothing, however noisy the loss is.

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // logistic stays at one level up to step at and then learns.
@@ -13,7 +15,24 @@ func logistic(high, low, at, noise float64) func(int, *rand.Rand) float64 {
 	}
 }
 
+// faint leaves that share of the weights' gradients beside the biases'.
+func faint(share float64) func(int, *Step, *rand.Rand) {
+	return func(_ int, s *Step, _ *rand.Rand) {
+		for i := 0; i < len(s.ParamGradNorms); i += 2 {
+			s.ParamGradNorms[i] = Known(s.ParamGradNorms[i].value * share)
+		}
+	}
+}
+
 func stagnatingFaults() []fault {
+	// The first steps throw the loss up, and it comes down to where it was and no further.
+	thrown := func(t int, r *rand.Rand) float64 {
+		if t == 0 {
+			return 2.3
+		}
+		return 2.31 + 3*math.Exp(-float64(t)/6) + 0.01*r.NormFloat64()
+	}
+	chance := learning(2.33, 2.303, 30, 0.01)
 	return []fault{
 		{recipe{name: "at chance", steps: 3000, loss: learning(2.33, 2.303, 30, 0.01), norm: plainNorm}, Stagnating, 600, 1000, false, nil},
 		{recipe{name: "too slow", steps: 3000, loss: func(t int, r *rand.Rand) float64 {
@@ -21,6 +40,9 @@ func stagnatingFaults() []fault {
 		}, norm: plainNorm}, Stagnating, 600, 1000, false, nil},
 		{recipe{name: "noisy", steps: 10000, loss: learning(1, 1, 30, 0.03), norm: plainNorm}, Stagnating, 600, 9000, false, nil},
 		{recipe{name: "loss only", steps: 3000, noParams: true, loss: learning(2.33, 2.303, 30, 0.01)}, Stagnating, 600, 1000, false, nil},
+		{recipe{name: "thrown up at first", steps: 3000, loss: thrown, norm: plainNorm}, Stagnating, 600, 1500, false, nil},
+		{recipe{name: "nothing but a constant", steps: 3000, loss: chance, norm: plainNorm, edit: chained(faint(0.05), toAndFro(0, 0))},
+			Stagnating, 600, 1000, false, nil},
 		{recipe{name: "a very long flat start", steps: 6000, loss: logistic(0.69, 0.1, 3000, 0.005), norm: plainNorm}, Stagnating, 600, 1000, true, nil},
 	}
 }
@@ -32,5 +54,33 @@ func TestStagnating(t *testing.T) {
 	for _, f := range plateauFaults() {
 		f.recipe.silent(t, Stagnating)
 	}
+	// Gradients that are noise, in weights that are reached: the losses are their batches'.
+	recipe{name: "fine-tuned", steps: 5000, loss: func(_ int, r *rand.Rand) float64 { return 0.3 * math.Exp(0.1*r.NormFloat64()) },
+		norm: plainNorm, edit: toAndFro(0, 0)}.silent(t, Stagnating)
+	recipe{name: "fine-tuned, from a start that was a little worse", steps: 5000, loss: learning(0.37, 0.3, 200, 0.05), norm: plainNorm}.silent(t, Stagnating)
+	recipe{name: "weights that get less, and noise", steps: 5000, loss: learning(2.33, 2.303, 30, 0.01), norm: plainNorm,
+		edit: chained(faint(0.15), toAndFro(0, 0))}.silent(t, Stagnating)
+	// Thrown up at first, and it learned all the same.
+	recipe{name: "catapult", steps: 5000, loss: func(t int, r *rand.Rand) float64 {
+		if t == 0 {
+			return 2.3
+		}
+		return (1.8 + 3*math.Exp(-float64(t)/6)) * (1 + 0.01*r.NormFloat64())
+	}, norm: plainNorm}.silent(t, Stagnating)
 	recipe{name: "converged", steps: 10000, loss: learning(2.3, 1.5, 100, 0.01), norm: plainNorm}.silent(t, Stagnating)
+}
+
+func TestStagnatingSaysWhereItBegan(t *testing.T) {
+	for _, f := range stagnatingFaults() {
+		if f.name != "thrown up at first" {
+			continue
+		}
+		e := observe(f.run(), f.make(1))[0]
+		require.Equal(t, Stagnating, e.Kind)
+		require.InDelta(t, 2.31, e.Values["level"], 0.01)
+		require.InDelta(t, 2.31, e.Values["start"], 0.01, "not what it was thrown up to")
+		require.Contains(t, e.Summary, "The loss is at 2.31, began at 2.31 ")
+		return
+	}
+	require.Fail(t, "no such run")
 }

@@ -15,20 +15,22 @@ const (
 	// the last but one quarter of the run to the last, where that is not noise,
 	// stuckProgress that by which it may have moved from the first quarter to the last
 	// and from its start, and stuckErrors how many standard errors all must allow for.
-	// stuckStart is how many deviations of a loss the start, a median of 3, may err by.
+	// stuckStart is how many deviations of a loss the start, a median of 3, may err by,
+	// and stuckThrown how many it is at least above a loss that the first steps threw up.
 	stuckFall     = 0.01
 	stuckProgress = 0.05
 	stuckErrors   = 2
 	stuckStart    = 1.5
+	stuckThrown   = 4
 	// stuckMoved is the share of its norm that no weight has moved by in all, where
 	// steps are too short to change anything.
 	stuckMoved = 1e-3
 	// stuckNoise is the largest deviation of the losses, as a share of their
 	// level, at which a flat loss says anything.
 	stuckNoise = 0.3
-	// stuckConstant is the share of the last bias's gradient, element by element, that the
-	// weights get at most where nothing but a constant answer is learned: its noise is no
-	// sign of a model that has converged.
+	// stuckConstant is the share of the last bias's gradient, element by element, that
+	// the weights get at most where nothing but a constant answer is learned. That its
+	// gradients are noise is then no sign of a model that has converged.
 	stuckConstant = 0.1
 	// stuckQuiet is how many records at a better level end it.
 	stuckQuiet = 32
@@ -73,7 +75,7 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 	if d.ratio = 1; d.hasNorm {
 		d.ratio = c.insignificant(math.Exp(min(2*(norm-c.Baseline()), 400)))
 	}
-	d.start, d.level = c.Start(), level
+	d.start, d.level = began(c, level), level
 	if now.Latch.On {
 		// The median of a window varies by about a sixth of what its values do.
 		better := level < now.Level-max(stuckProgress*size, c.now.Losses.deviation())
@@ -101,18 +103,25 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 	if !d.immobile && (noise || !flat(c, fall, late, err)) || shrunk != (d.hasNorm && d.ratio < stuckShrunk) {
 		return Clear
 	}
-	now.Level, d.level, d.fall = late, late, fall
+	now.Level, d.level, d.fall, d.start = late, late, fall, began(c, late)
 	return now.Latch.observe(true, false, 1, stuckQuiet)
+}
+
+// began is where the loss began, for one that is at that level now: where the first
+// steps threw it up, by more than luck can feign, the lowest of the first losses.
+func began(c *Course, level float64) float64 {
+	start, initial := c.Start(), c.initial()
+	if initial > 0 && start-initial > stuckThrown*c.now.Noise {
+		return min(start, max(initial, level))
+	}
+	return start
 }
 
 // flat says whether the loss is where it began and always was. The error is that of
 // a mean over a quarter of the run.
 func flat(c *Course, fall, late, err float64) bool {
 	h := &c.now.History
-	start, noise := c.Start(), c.now.Noise
-	if initial := c.initial(); initial > 0 { // the first steps may have thrown it up
-		start = min(start, max(initial, late))
-	}
+	start, noise := began(c, late), c.now.Noise
 	size := math.Abs(start)
 	block := err * math.Sqrt(float64(len(h.Means)/4)/2)
 	return noise < stuckNoise*math.Abs(late) &&

@@ -40,8 +40,8 @@ const (
 	// start, for vanishingStay records.
 	vanishingAll  = 1e-4
 	vanishingHigh = 0.1
-	// vanishingRadius is the largest spectral radius of recurrent weights through which
-	// next to nothing comes back in ten steps of time.
+	// vanishingRadius is the spectral radius of recurrent weights below which next to
+	// nothing comes back through ten steps of time.
 	vanishingRadius = 0.4
 	// vanishingTiny is the radius at which the loss need not be known to be flat, after
 	// vanishingLong records.
@@ -53,17 +53,19 @@ const (
 	vanishingQuiet = 200
 )
 
-// vanishing fires when the gradients shrink geometrically from the last weights
-// to the first until little is left, and the loss does not come down, or when activations
-// shrink as much as gradients do, so that all weights get next to nothing beside the last
-// bias, or when
-// all gradients have become negligible beside those that the run began with
-// while the loss is about where it began, or when the recurrent weights' spectral radius
-// is far below 1 and the loss does not come down (Deep Learning, sections 8.2.5 and
-// 10.7; Bengio, Simard and Frasconi 1994; Glorot and Bengio 2010). Small
-// gradients at the end of a run that has learned are convergence. Parameters
-// without a gradient and gradients of exactly 0 are not part of the trend: they
-// are the business of frozen and dead.
+// vanishing fires when little is left of the gradients and the loss does not come down
+// (Deep Learning, sections 8.2.5 and 10.7; Bengio, Simard and Frasconi 1994; Glorot and
+// Bengio 2010):
+//
+//   - in depth, where they shrink geometrically from the last weights to the first;
+//   - in all weights alike, beside the last bias, where activations shrink as much as
+//     gradients do;
+//   - in all parameters, beside what the run began with;
+//   - through time, where the spectral radius of recurrent weights is far below 1.
+//
+// Small gradients at the end of a run that has learned are convergence. Parameters
+// without a gradient and gradients of exactly 0 are not part of the trend: they are the
+// business of frozen and dead.
 type vanishing struct {
 	memory[vanishingState]
 	gain, shrunk, level, start float64

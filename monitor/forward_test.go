@@ -1,0 +1,240 @@
+package monitor
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A network is fully connected, in float64, so that its gradients are exact.
+type network struct {
+	weights   [][][]float64 // by layer, row and column
+	biases    [][]float64
+	rectified bool
+}
+
+func newNetwork(r *rand.Rand, widths []int, gain float64, rectified bool) *network {
+	n := &network{rectified: rectified}
+	for l := range len(widths) - 1 {
+		var w [][]float64
+		var b []float64
+		for range widths[l+1] {
+			row := make([]float64, widths[l])
+			for j := range row {
+				row[j] = gain * r.NormFloat64() / math.Sqrt(float64(widths[l]))
+			}
+			w, b = append(w, row), append(b, 0.1*r.NormFloat64())
+		}
+		n.weights, n.biases = append(n.weights, w), append(n.biases, b)
+	}
+	return n
+}
+
+func (n *network) run() *Run {
+	run := &Run{}
+	for l, w := range n.weights {
+		rows, columns := int64(len(w)), int64(len(w[0]))
+		run.Params = append(run.Params,
+			Param{Name: fmt.Sprintf("layers.%d.weight", l), Shape: []int64{rows, columns}, Numel: rows * columns},
+			Param{Name: fmt.Sprintf("layers.%d.bias", l), Shape: []int64{rows}, Numel: rows})
+	}
+	return run
+}
+
+// inputs are what each layer is given.
+func (n *network) inputs(x []float64) [][]float64 {
+	in := [][]float64{x}
+	for l, w := range n.weights {
+		out := make([]float64, len(w))
+		for i := range w {
+			out[i] = n.biases[l][i]
+			for j, v := range in[l] {
+				out[i] += w[i][j] * v
+			}
+			if n.rectified && l < len(n.weights)-1 {
+				out[i] = max(out[i], 0)
+			}
+		}
+		in = append(in, out)
+	}
+	return in[:len(n.weights)]
+}
+
+// step has the norms of the gradients of a loss whose gradient by the last layer's
+// output is delta.
+func (n *network) step(x, delta []float64) Step {
+	in := n.inputs(x)
+	s := Step{Loss: Known(1), ParamGradNorms: make([]Number, 2*len(n.weights))}
+	for l := len(n.weights) - 1; l >= 0; l-- {
+		weight, bias := 0.0, 0.0
+		back := make([]float64, len(in[l]))
+		for i, d := range delta {
+			bias = math.Hypot(bias, d)
+			for j, a := range in[l] {
+				weight = math.Hypot(weight, d*a)
+				if !n.rectified || l == 0 || a > 0 {
+					back[j] += d * n.weights[l][i][j]
+				}
+			}
+		}
+		s.ParamGradNorms[2*l], s.ParamGradNorms[2*l+1] = Known(weight), Known(bias)
+		delta = back
+	}
+	return s
+}
+
+func rootMeanSquare(v []float64) float64 {
+	var squares float64
+	for _, x := range v {
+		squares += x * x
+	}
+	return math.Sqrt(squares / float64(len(v)))
+}
+
+// Of a batch of one the ratio is exact, whatever the widths and the unit of the loss.
+func TestForwardIsTheSizeOfTheActivations(t *testing.T) {
+	for name, c := range map[string]struct {
+		rectified   bool
+		gain, scale float64
+	}{
+		"linear":                    {false, 1, 1},
+		"linear, explodes":          {false, 40, 1},
+		"linear, shrinks":           {false, 0.05, 1},
+		"rectified":                 {true, 1.4, 1},
+		"rectified, explodes":       {true, 40, 1},
+		"rectified, in other units": {true, 40, 1e-9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(5, 42))
+			n := newNetwork(r, []int{17, 40, 23, 64, 31, 5}, c.gain, c.rectified)
+			m := New(n.run())
+			var size, growth float64
+			const records = 6
+			for k := range records {
+				x, delta := make([]float64, 17), make([]float64, 5)
+				for i := range x {
+					x[i] = 3 * r.NormFloat64()
+				}
+				for i := range delta {
+					delta[i] = c.scale * r.NormFloat64()
+				}
+				s := n.step(x, delta)
+				s.Step = int64(k + 1)
+				m.Observe(&s)
+				in := n.inputs(x)
+				first, last := rootMeanSquare(in[0]), rootMeanSquare(in[4])
+				require.Positive(t, last)
+				size += math.Log(last) / records
+				growth += math.Log(last/first) / records
+			}
+			f := m.course.now.Forward
+			require.EqualValues(t, records, f.Records)
+			require.InDelta(t, size, f.Size, 1e-9)
+			require.InDelta(t, growth, f.Growth, 1e-9)
+		})
+	}
+}
+
+// A network whose signal explodes is named within the first steps, with the sizes that
+// its activations have, and one with large inputs is not.
+func TestForwardOfANetwork(t *testing.T) {
+	widths := []int{16, 32, 32, 32, 32, 32, 4}
+	// The sizes are the geometric means over the first 16 records, after which it is said.
+	observed := func(n *network, input float64) (events []Event, first, last float64) {
+		r := rand.New(rand.NewPCG(9, 42))
+		m := New(n.run())
+		for k := range 20 {
+			x, delta := make([]float64, 16), make([]float64, 4)
+			for i := range x {
+				x[i] = input * r.NormFloat64()
+			}
+			for i := range delta {
+				delta[i] = r.NormFloat64()
+			}
+			s := n.step(x, delta)
+			s.Step = int64(k + 1)
+			events = append(events, m.Observe(&s)...)
+			in := n.inputs(x)
+			if k < explodingForwardStay {
+				first += math.Log(rootMeanSquare(in[0])) / explodingForwardStay
+				last += math.Log(rootMeanSquare(in[5])) / explodingForwardStay
+			}
+		}
+		return events, math.Exp(first), math.Exp(last)
+	}
+	wild := newNetwork(rand.New(rand.NewPCG(1, 42)), widths, 6, true)
+	events, first, last := observed(wild, 1)
+	require.Len(t, events, 1)
+	e := events[0]
+	require.Equal(t, Exploding, e.Kind)
+	require.EqualValues(t, 16, e.Step)
+	require.InEpsilon(t, last, e.Values["size"], 1e-9)
+	require.InEpsilon(t, last/first, e.Values["forward_growth"], 1e-9)
+	require.Greater(t, e.Values["forward_growth"], 250.0)
+
+	kept := newNetwork(rand.New(rand.NewPCG(1, 42)), widths, math.Sqrt2, true)
+	events, _, last = observed(kept, 1e4)
+	require.Empty(t, events)
+	require.Greater(t, last, 250.0)
+}
+
+func TestForwardWantsFourLayersAndGradients(t *testing.T) {
+	norms := func(v ...float64) []Number {
+		var list []Number
+		for _, x := range v {
+			list = append(list, Known(x))
+		}
+		return list
+	}
+	var list []layer
+	for i := range 4 {
+		list = append(list, layer{weight: 2 * i, bias: 2*i + 1})
+	}
+	var f forward
+	f.observe(list[:3], norms(1, 1, 1, 1, 1, 1))
+	f.observe(list, norms(0, 1, 1, 1, 1, 1, 1, 1))
+	f.observe(list, norms(1, 1, 1, 1, 1, 1, 1, 0))
+	f.observe(list, norms(1, 1, 1, 1, 1, 1, math.Inf(1), 1))
+	f.observe(list, append(norms(1, 1, 1, 1, 1, 1, 1), Number{}))
+	require.Zero(t, f)
+	for range forwardRecords {
+		f.observe(list, norms(math.E, 1, 0, 0, 0, 0, math.Exp(3), 1))
+	}
+	f.observe(list, norms(1, 1, 1, 1, 1, 1, 1, 1))
+	require.EqualValues(t, forwardRecords, f.Records)
+	require.InDelta(t, 3, f.Size, 1e-12)
+	require.InDelta(t, 2, f.Growth, 1e-12)
+}
+
+func TestLayers(t *testing.T) {
+	matrix := func(name string, rows, columns int64) Param {
+		return Param{Name: name, Shape: []int64{rows, columns}, Numel: rows * columns}
+	}
+	vector := func(name string, n int64) Param { return Param{Name: name, Shape: []int64{n}, Numel: n} }
+	for name, c := range map[string]struct {
+		params []Param
+		want   [][2]int // weight and bias
+	}{
+		"weight first": {[]Param{matrix("a.weight", 4, 4), vector("a.bias", 4), matrix("b.weight", 4, 4), vector("b.bias", 4)}, [][2]int{{0, 1}, {2, 3}}},
+		"bias first":   {[]Param{vector("a.bias", 4), matrix("a.weight", 4, 4), vector("b.bias", 4), matrix("b.weight", 4, 4)}, [][2]int{{1, 0}, {3, 2}}},
+		"no modules":   {[]Param{matrix("w1", 4, 4), vector("b1", 4), matrix("w2", 4, 4), vector("b2", 4)}, [][2]int{{0, 1}, {2, 3}}},
+		"no modules, bias first": {[]Param{vector("b1", 4), matrix("w1", 4, 4), vector("b2", 4), matrix("w2", 4, 4)},
+			[][2]int{{1, 0}, {3, 2}}},
+		"a norm between, and no bias": {[]Param{matrix("a.weight", 4, 4), vector("norm.weight", 4), vector("norm.bias", 4), matrix("b.weight", 4, 4)}, nil},
+		"another length":              {[]Param{matrix("a.weight", 4, 5), vector("a.bias", 5)}, nil},
+		"recurrent": {[]Param{matrix("r.weight_ih", 8, 3), matrix("r.weight_hh", 8, 2), vector("r.bias_ih", 8), vector("r.bias_hh", 8)},
+			[][2]int{{1, 2}}},
+		"convolution": {[]Param{{Name: "c.weight", Shape: []int64{6, 3, 5, 5}, Numel: 450}, vector("c.bias", 6)}, [][2]int{{0, 1}}},
+	} {
+		var got [][2]int
+		for _, l := range newSlope(&Run{Params: c.params}).layers {
+			got = append(got, [2]int{l.weight, l.bias})
+			w, b := float64(c.params[l.weight].Numel), float64(c.params[l.bias].Numel)
+			require.InDelta(t, -math.Log(w/b)/2, l.log, 1e-12, name)
+		}
+		require.Equal(t, c.want, got, name)
+	}
+}
