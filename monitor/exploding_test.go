@@ -111,7 +111,7 @@ func TestExplodingNearMisses(t *testing.T) {
 		{name: "large inputs", layers: 4, edit: inputs(1e5, 1)},
 		{name: "large inputs, in a shallow network", layers: 3, edit: inputs(1e5, 100)},
 		{name: "small inputs", layers: 4, edit: inputs(1e-3, 9)},
-		{name: "grows a little", layers: 4, edit: growing(5)},
+		{name: "grows a little", layers: 4, edit: growing(4)},
 		{name: "grows in two steps alone", layers: 4, edit: func(t int, s *Step, r *rand.Rand) {
 			if t < 2 {
 				growing(40)(t, s, r)

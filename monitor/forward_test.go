@@ -181,7 +181,7 @@ func TestForwardOfANetwork(t *testing.T) {
 	require.Greater(t, last, 250.0)
 }
 
-func TestForwardWantsFourLayersAndGradients(t *testing.T) {
+func TestForwardWantsGradients(t *testing.T) {
 	norms := func(v ...float64) []Number {
 		var list []Number
 		for _, x := range v {
@@ -194,7 +194,7 @@ func TestForwardWantsFourLayersAndGradients(t *testing.T) {
 		list = append(list, layer{weight: 2 * i, bias: 2*i + 1})
 	}
 	var f forward
-	f.observe(list[:3], norms(1, 1, 1, 1, 1, 1))
+	f.observe(nil, norms(1, 1, 1, 1, 1, 1))
 	f.observe(list, norms(0, 1, 1, 1, 1, 1, 1, 1))
 	f.observe(list, norms(1, 1, 1, 1, 1, 1, 1, 0))
 	f.observe(list, norms(1, 1, 1, 1, 1, 1, math.Inf(1), 1))
@@ -207,6 +207,7 @@ func TestForwardWantsFourLayersAndGradients(t *testing.T) {
 	require.EqualValues(t, forwardRecords, f.Records)
 	require.InDelta(t, 3, f.Size, 1e-12)
 	require.InDelta(t, 2, f.Growth, 1e-12)
+	require.InDelta(t, 1, f.Input, 1e-12)
 }
 
 func TestLayers(t *testing.T) {

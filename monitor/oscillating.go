@@ -23,12 +23,12 @@ const (
 	// counts as swinging up and down.
 	oscillatingSwing = 0.02
 	// oscillatingWorse is how many times the loss that the run began with it is at least
-	// when it has surely gone up, and oscillatingLuck how many deviations of a loss more,
-	// since the lowest of the first may be luck. Then it takes less for a step to be too long:
+	// when it has surely gone up. Then it takes less for a step to be too long:
 	// oscillatingWorseUpdate or oscillatingWorseCosine, and ρ counts however small the
-	// update-to-weight ratio is.
+	// update-to-weight ratio is. The lowest of the first losses may be luck, and is where the
+	// run began only where the next are oscillatingLuck times as high.
 	oscillatingWorse       = 1.1
-	oscillatingLuck        = 3
+	oscillatingLuck        = 1.5
 	oscillatingWorseUpdate = 0.03
 	oscillatingWorseCosine = -0.2
 	// oscillatingThrown is how many times the loss that the run began with the best level
@@ -94,10 +94,10 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 	}
 	now := &d.now
 	initial := c.initial()
-	luck := oscillatingLuck * min(c.now.EarlyNoise, c.now.Noise)
-	if d.worse = initial > 0 && late-err > oscillatingWorse*initial+luck; d.worse {
+	if initial > 0 && c.Start() > oscillatingLuck*initial { // the first steps threw it up
 		d.start = initial
 	}
+	d.worse = initial > 0 && late-err > oscillatingWorse*d.start
 	if now.Latch.On {
 		calm := d.tooLong(c, oscillatingCalm) == ""
 		better := late < now.Level-max(stuckProgress*math.Abs(c.Start()), c.now.Noise)
@@ -123,7 +123,7 @@ func (d *oscillating) tooLong(c *Course, share float64) string {
 	if k := &c.now.Curvature; k.Preconditioned && k.Rhos.n >= illMeasured {
 		u := &c.now.Updates
 		short := u.Count >= updatesSettled && u.Ratios.median() < oscillatingShort
-		if d.rho = k.Rhos.median(); k.Rhos.surely(0.5) > share*oscillatingRho && (d.worse || !short) {
+		if d.rho = k.Rhos.median(); k.Rhos.surely(0.5) > share*oscillatingRho && (d.worse || !short || share < 1) {
 			return "rho"
 		}
 	}
