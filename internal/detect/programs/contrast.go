@@ -13,8 +13,7 @@ import (
 // can come to depends on the batch's size.
 func contrast() *Program {
 	return &Program{
-		Name:    "contrastive-pairs",
-		HeldOut: true,
+		Name: "contrastive-pairs",
 		Plain: Recipe{Steps: 1500, Batch: 64, Rows: 3000, Optimizer: "adamw", LR: 4e-3, WeightDecay: 0.01,
 			Hidden: 2, Width: 48, Activation: "relu", Gain: 1},
 		Chance: 1.0 / crowd, Solved: 0.5,

@@ -14,8 +14,7 @@ import (
 // negative log-likelihood, starts above 0 and ends below.
 func mixture() *Program {
 	return &Program{
-		Name:    "density-mixture",
-		HeldOut: true,
+		Name: "density-mixture",
 		Plain: Recipe{Steps: 1200, Batch: 64, Rows: 2000, Optimizer: "adam", LR: 5e-3,
 			Hidden: 2, Width: 32, Activation: "tanh", Gain: 1, Scale: 1, Noise: 0.05},
 		Chance: 0, Solved: 0.55,

@@ -15,8 +15,7 @@ import (
 // error does.
 func quantile() *Program {
 	return &Program{
-		Name:    "quantile-tabular",
-		HeldOut: true,
+		Name: "quantile-tabular",
 		Plain: Recipe{Steps: 2000, Batch: 64, Rows: 3000, Optimizer: "sgd", LR: 0.03, Momentum: 0.9,
 			Hidden: 2, Width: 32, Activation: "relu", Gain: 1, Scale: 1, Noise: 0.3},
 		Chance: 0, Solved: 0.5,

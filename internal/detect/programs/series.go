@@ -78,9 +78,9 @@ func series() *Program {
 }
 
 const (
-	shapes  = 4 // a tone, a rising and a falling chirp, a sawtooth
+	shapes   = 4 // a tone, a rising and a falling chirp, a sawtooth
 	channels = 2
-	samples = 48
+	samples  = 48
 )
 
 // series draws, rows × channels × samples, waves of 3 to 6 periods and any phase with
