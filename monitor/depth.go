@@ -9,8 +9,9 @@ const (
 	// depthSeen is how many weights, the last ones, the median is of.
 	depthSeen = 256
 	// depthLayers is how many weight tensors with a gradient it takes to speak
-	// of a trend through depth.
+	// of a trend through depth, depthTwo to compare them with the last bias.
 	depthLayers = 4
+	depthTwo    = 2
 	// depthWeight is the weight of the newest record in the smoothed trend.
 	depthWeight = 1.0 / 32
 )
@@ -110,7 +111,7 @@ func half(sizes [][depthSeen]float64, seen int) float64 {
 
 // observe takes the norms of one step's gradients.
 func (d *depth) observe(s *slope, norms []Number) {
-	if len(s.index) < depthLayers {
+	if len(s.index) < depthTwo {
 		return
 	}
 	var plain, mean line
@@ -127,7 +128,17 @@ func (d *depth) observe(s *slope, norms []Number) {
 			seen++
 		}
 	}
-	if plain.n < depthLayers || 2*plain.n < float64(len(s.index)) {
+	if plain.n < depthTwo || 2*plain.n < float64(len(s.index)) {
+		return
+	}
+	d.Records++
+	weight := max(depthWeight, 1/float64(d.Records))
+	if s.bias >= 0 {
+		if v, ok := norms[s.bias].Finite(); ok && v > 0 {
+			d.Reach += weight * (most - math.Log(v) + s.wide - d.Reach)
+		}
+	}
+	if plain.n < depthLayers {
 		return
 	}
 	a, fitA := plain.fit()
@@ -139,14 +150,7 @@ func (d *depth) observe(s *slope, norms []Number) {
 		}
 	}
 	gain *= -float64(len(s.index) - 1)
-	d.Records++
-	weight := max(depthWeight, 1/float64(d.Records))
 	d.Gain += weight * (gain - d.Gain)
 	d.Fit += weight * (fit - d.Fit)
 	d.Half += weight * (half(sizes[:], seen) - d.Half)
-	if s.bias >= 0 {
-		if v, ok := norms[s.bias].Finite(); ok && v > 0 {
-			d.Reach += weight * (most - math.Log(v) + s.wide - d.Reach)
-		}
-	}
 }

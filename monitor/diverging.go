@@ -53,7 +53,7 @@ const (
 	divergingUnsure = 3
 	divergingUpStay = 128
 	// divergingQuiet is how many records well below the line end it.
-	divergingQuiet = 64
+	divergingQuiet = 256
 )
 
 // diverging fires when the loss climbs away from what it had reached and does

@@ -49,8 +49,9 @@ const (
 	// makes it healthy.
 	explodingBeyond = 1e8
 	// explodingThrown is how many times the level of the first 32 norms the largest of
-	// the first 8 is.
-	explodingThrown = 1e4
+	// the first 8 is; it is told until explodingThrownQuiet records later.
+	explodingThrown      = 1e3
+	explodingThrownQuiet = 400
 	// explodingRadius is the spectral radius of recurrent weights from which on, after
 	// explodingRadiusFrom records, a loss that has come down by less than
 	// explodingRadiusProgress of its start is the recurrence's fault.
@@ -192,7 +193,7 @@ func (d *exploding) observeStart(c *Course, norm float64, settled bool) {
 		(f.Records >= forwardFew && size > math.Log(explodingSurely) || f.Records >= explodingForwardStay && size > math.Log(explodingForward))
 	d.now.Forward.observe(explodes, settled && norm < c.Baseline()+math.Log(explodingLeft), 1, explodingQuiet)
 	thrown := c.now.NormCount == early && d.thrown > math.Log(explodingThrown)
-	d.now.Thrown.observe(thrown, !thrown, 1, explodingQuiet)
+	d.now.Thrown.observe(thrown, !thrown, 1, explodingThrownQuiet)
 }
 
 func (d *exploding) Explain(e *Event) {

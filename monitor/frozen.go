@@ -17,10 +17,11 @@ const (
 	frozenGroup = 0.5
 	frozenDying = 0.5
 	// frozenLost is the share of its progress that the loss must have lost with the
-	// gradients, and frozenNoise how many deviations of a loss, where nothing else tells
-	// dying units from frozen ones.
+	// gradients, and frozenNoise how many deviations of a loss but no more than frozenMost of
+	// the progress, where nothing else tells dying units from frozen ones.
 	// frozenReal is the share of its start by which it must have come down before.
 	frozenLost  = 0.05
+	frozenMost  = 0.3
 	frozenReal  = 0.1
 	frozenNoise = 3
 	// frozenQuiet is how many records with all gradients back end it.
@@ -170,7 +171,7 @@ func (c *Course) undisturbed(ago int64) bool {
 		return false
 	}
 	older, newer := w.halves(int(ago))
-	return c.Progress() > frozenReal*math.Abs(c.Start()) && newer-older <= max(frozenLost*c.Progress(), frozenNoise*c.now.BestNoise)
+	return c.Progress() > frozenReal*math.Abs(c.Start()) && newer-older <= max(frozenLost*c.Progress(), min(frozenNoise*c.now.BestNoise, frozenMost*c.Progress()))
 }
 
 func (d *frozen) Explain(e *Event) {

@@ -5,8 +5,14 @@ import (
 	"strings"
 )
 
-// nonfiniteQuiet is how many finite records in a row end the incident.
-const nonfiniteQuiet = 20
+const (
+	// nonfiniteQuiet is how many finite records in a row end the incident; twice as many
+	// where it came back within nonfiniteAgain records of the last, nonfiniteOften times at
+	// most.
+	nonfiniteQuiet = 20
+	nonfiniteAgain = 1000
+	nonfiniteOften = 5
+)
 
 // nonfinite fires at once when the loss or a gradient holds a NaN or an
 // infinity, and resolves after nonfiniteQuiet records without one. It has no
@@ -24,6 +30,21 @@ type nonfinite struct {
 type nonfiniteState struct {
 	Latch latch `json:"latch"`
 	Steps int64 `json:"steps"` // of this incident
+	Again int   `json:"again"` // incidents that came soon after another
+	Ago   int64 `json:"ago"`   // records since the last incident; 0 before the first
+}
+
+// Restore refuses a count that no run can have.
+func (d *nonfinite) Restore(state []byte) error {
+	fresh := memory[nonfiniteState]{}
+	if err := fresh.Restore(state); err != nil {
+		return err
+	}
+	if fresh.now.Again < 0 || fresh.now.Again > nonfiniteOften {
+		return fmt.Errorf("%d incidents came soon after another, want 0 to %d", fresh.now.Again, nonfiniteOften)
+	}
+	d.memory = fresh
+	return nil
 }
 
 func newNonFinite(run *Run) *nonfinite { return &nonfinite{params: run.Params} }
@@ -55,8 +76,25 @@ func (d *nonfinite) Observe(s *Step, c *Course) Condition {
 			d.bad = append(d.bad[:0], s.NonFiniteParams...)
 		}
 	}
-	return d.now.Latch.observe(!c.finite, c.finite, 1, nonfiniteQuiet)
+	was := d.now.Latch.On
+	condition := d.now.Latch.observe(!c.finite, c.finite, 1, d.quiet())
+	switch {
+	case d.now.Latch.On && !was && d.now.Ago > 0 && d.now.Ago <= nonfiniteAgain:
+		d.now.Again = min(d.now.Again+1, nonfiniteOften)
+	case d.now.Latch.On && !was:
+		d.now.Again = 0
+	}
+	if d.now.Latch.On {
+		d.now.Ago = 1
+	} else if d.now.Ago > 0 {
+		d.now.Ago++
+	}
+	return condition
 }
+
+// quiet is how many finite records end the incident: twice as many each time that it has
+// come back soon.
+func (d *nonfinite) quiet() int { return nonfiniteQuiet << d.now.Again }
 
 // fmtWild names a value without allocating.
 func fmtWild(v float64) string {
@@ -75,7 +113,7 @@ func (d *nonfinite) Explain(e *Event) {
 	e.Values = map[string]float64{"steps": float64(d.now.Steps)}
 	if e.State == Resolved {
 		e.Summary = fmt.Sprintf("Loss and gradients have been finite for %d records, after %d that were not since step %d.",
-			nonfiniteQuiet, d.now.Steps, e.Since)
+			d.quiet(), d.now.Steps, e.Since)
 		return
 	}
 	e.Values["nonfinite"] = d.elements

@@ -35,12 +35,17 @@ const (
 	// since then is, less a deviation, when nothing else need say that the steps are too
 	// long: the first of them threw it up, and it never came back.
 	oscillatingThrown = 3
+	// oscillatingRisen is how many times its start the loss is at least, and by more than its
+	// deviation, where an update-to-weight ratio of oscillatingRisenUpdate of one weight is
+	// enough.
+	oscillatingRisen       = 1.5
+	oscillatingRisenUpdate = 0.02
 	// oscillatingCalm is the share of these limits below which it has ended.
 	oscillatingCalm = 0.5
 	// oscillatingRecords is how many losses there must be, and oscillatingQuiet how
 	// many calm blocks of the loss's history end it.
 	oscillatingRecords = 500
-	oscillatingQuiet   = 8
+	oscillatingQuiet   = 12
 )
 
 // oscillating fires when the loss swings up and down with no net progress because
@@ -64,7 +69,7 @@ const (
 type oscillating struct {
 	memory[oscillatingState]
 	rho, cosine, cosine2, update float64
-	worse                        bool // the loss is above where it began
+	worse, risen                 bool // the loss is above where it began, or far above
 	level, start, swing          float64
 	why                          string
 }
@@ -98,6 +103,7 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 		d.start = initial
 	}
 	d.worse = initial > 0 && late-err > oscillatingWorse*d.start
+	d.risen = initial > 0 && late-err > max(oscillatingRisen*c.Start(), c.Start()+c.now.Noise)
 	if now.Latch.On {
 		calm := d.tooLong(c, oscillatingCalm) == ""
 		better := late < now.Level-max(stuckProgress*math.Abs(c.Start()), c.now.Noise)
@@ -140,6 +146,10 @@ func (d *oscillating) tooLong(c *Course, share float64) string {
 	if initial := c.initial(); initial > 0 && c.Best()-c.now.BestNoise > share*oscillatingThrown*initial {
 		return "thrown"
 	}
+	if c.now.Updates.Last > share*oscillatingRisenUpdate && (d.risen || d.worse && share < 1) {
+		d.update = c.now.Updates.Last
+		return "risen"
+	}
 	if k := &c.now.Updates; k.Count >= updatesSettled {
 		if d.update = k.Ratios.median(); d.update > share*update {
 			return "update"
@@ -166,6 +176,8 @@ func (d *oscillating) Explain(e *Event) {
 		evidence = fmt.Sprintf("ρ = η·gᵀHg/gᵀg has a median of %.3g, where the loss rises along the step", d.rho)
 	case "cosine":
 		evidence = fmt.Sprintf("successive gradients have a mean cosine of %.2f and those two steps apart one of %.2f, so that the step jumps from wall to wall", d.cosine, d.cosine2)
+	case "risen":
+		evidence = fmt.Sprintf("it has gone up instead of down, and a step changes a weight by up to %.2g of its norm", d.update)
 	case "thrown":
 		evidence = "the first steps threw it up, and it never came back"
 	default:

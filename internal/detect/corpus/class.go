@@ -39,8 +39,9 @@ var kinds = map[Class][]monitor.Kind{
 	// are steep the loss climbs away first.
 	Oscillating: {monitor.Oscillating, monitor.IllConditioned, monitor.Diverging},
 	TooSlow:     {monitor.Stagnating, monitor.Plateau},
-	// A loss that climbs away takes the gradients with it, until they overflow.
-	Diverging:      {monitor.Diverging, monitor.Exploding, monitor.NonFinite},
+	// A loss that climbs away takes the gradients with it, until they overflow. Where units
+	// that saturate bound it, it swings far above where it began.
+	Diverging:      {monitor.Diverging, monitor.Exploding, monitor.NonFinite, monitor.Oscillating},
 	Cliffs:         {monitor.Cliff},
 	Poisoned:       {monitor.Cliff, monitor.LossSpike},
 	NonFinite:      {monitor.NonFinite},
