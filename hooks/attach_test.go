@@ -63,6 +63,24 @@ func TestAttachRefuses(t *testing.T) {
 	attach(t, opt)
 }
 
+// Weights that begin with one number everywhere are named; biases of 0 are usual.
+func TestConstantWeightsAreNoted(t *testing.T) {
+	vs := nn.NewVarStore(gotch.CPU)
+	same := vs.Root().MustAdd("same", ts.MustOfSlice([]float32{0.5, 0.5, 0.5, 0.5}).MustView([]int64{2, 2}, true), true)
+	vs.Root().MustAdd("other", ts.MustOfSlice([]float32{0.5, 0.5, 0.5, -0.5}).MustView([]int64{2, 2}, true), true)
+	vs.Root().MustAdd("bias", ts.MustOfSlice([]float32{0, 0}), true)
+	opt := build(t, nn.NewSGDConfig(0, 0, 0, false), vs, 0.1)
+	w := &witness{}
+	g := attach(t, opt, hooks.WithSink("witness", w))
+	require.NoError(t, opt.BackwardStep(same.MustSum(gotch.Float, false)))
+	require.NoError(t, g.Close())
+	found := map[string]monitor.Number{}
+	for _, p := range w.run.Params {
+		found[p.Name] = p.Constant
+	}
+	require.Equal(t, map[string]monitor.Number{"same": monitor.Known(0.5), "other": {}, "bias": {}}, found)
+}
+
 func TestRecordOfAStep(t *testing.T) {
 	vs, loss := regression(t)
 	opt := build(t, nn.NewSGDConfig(0.9, 0, 0, false), vs, 0.1)

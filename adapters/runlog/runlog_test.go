@@ -110,7 +110,7 @@ func TestTheLines(t *testing.T) {
 		Name: "a \"run\"", Started: time.Date(2026, 1, 2, 4, 5, 6, 0, time.FixedZone("", 3600)),
 		Framework: "gotch 0.9.1", Device: "cpu",
 		Optimizer: &monitor.Optimizer{Kind: "adam", LR: known(0.001), Beta1: known(0.9), Beta2: known(0.999)},
-		Params:    []monitor.Param{{Name: "w", Shape: []int64{3, 2}, Numel: 6}, {Name: "s", Shape: []int64{}, Numel: 1}, {}},
+		Params:    []monitor.Param{{Name: "w", Shape: []int64{3, 2}, Numel: 6, Constant: known(0.5)}, {Name: "s", Shape: []int64{}, Numel: 1}, {}},
 		Config:    map[string]any{"b": 1, "a": math.NaN(), "list": []any{1.5, math.Inf(-1)}, "f": func() {}},
 	}))
 	require.NoError(t, w.Step(everything()))
@@ -126,7 +126,7 @@ func TestTheLines(t *testing.T) {
 	require.Len(t, lines, 8)
 	require.Regexp(t, `^\{"type":"run","schema":1,"run":"a \\"run\\"","started":"2026-01-02T03:05:06Z","framework":"gotch 0.9.1","device":"cpu",`+
 		`"optimizer":\{"kind":"adam","lr":0.001,"beta1":0.9,"beta2":0.999\},`+
-		`"params":\[\{"name":"w","shape":\[3,2\],"numel":6\},\{"name":"s","shape":\[\],"numel":1\},\{\}\],`+
+		`"params":\[\{"name":"w","shape":\[3,2\],"numel":6,"constant":0.5\},\{"name":"s","shape":\[\],"numel":1\},\{\}\],`+
 		`"config":\{"a":"NaN","b":1,"f":"0x[0-9a-f]+","list":\[1.5,"-Inf"\]\}\}`+"\n$", lines[0])
 	require.Equal(t, `{"type":"step","step":7,"t":1.25,"loss":"NaN","lr":0.001,"grad_norm":"+Inf",`+
 		`"param_grad_norms":[0.1,null,"NaN","+Inf"],"param_norms":[1,2,3,4],"update_norms":[1e-300,5e-324,1.7976931348623157e+308,0],`+
@@ -149,7 +149,7 @@ func TestTheLines(t *testing.T) {
 func TestWhatIsWrittenIsReadBack(t *testing.T) {
 	run := &monitor.Run{Name: "r\u00e9\n", Started: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Framework: "f", Device: "cuda:0",
 		Optimizer: &monitor.Optimizer{Kind: "sgd", LR: known(0.1), Momentum: known(0.9), Beta1: known(1), Beta2: known(2), WeightDecay: known(0)},
-		Params:    []monitor.Param{{Name: "a", Shape: []int64{1, 2}, Numel: 2}, {Name: "b"}},
+		Params:    []monitor.Param{{Name: "a", Shape: []int64{1, 2}, Numel: 2, Constant: known(-0.25)}, {Name: "b"}},
 		Config:    map[string]any{"x": "y", "n": 1.5, "deep": map[string]any{"k": []any{true, nil}}}}
 	event := &monitor.Event{Step: 3, Kind: "k", State: "s", Severity: "v", Since: 2, Param: "p", Summary: "s", Advice: "a",
 		Section: "8", Class: "c", Values: map[string]float64{"inf": math.Inf(-1), "x": 0.1}}

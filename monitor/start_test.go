@@ -1,0 +1,139 @@
+package monitor
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// alikeRun has weights that begin with one number, of which that many are not 0.
+func alikeRun(p recipe, weights int) *Run {
+	run := p.run()
+	for i := range weights {
+		run.Params[2*i].Constant = Known(0.125)
+	}
+	return run
+}
+
+func TestWeightsThatBeginAlike(t *testing.T) {
+	stuck := recipe{steps: 1000, loss: learning(2.3, 1.9, 100, 0.02), norm: plainNorm}
+	learns := recipe{steps: 3000, loss: plainLoss, norm: plainNorm}
+	kinds := func(events []Event) (found []Event) {
+		for _, e := range events {
+			if e.Kind == Plateau {
+				found = append(found, e)
+			}
+		}
+		return found
+	}
+	events := kinds(observe(alikeRun(stuck, 3), stuck.make(1)))
+	require.Len(t, events, 1)
+	e := events[0]
+	require.EqualValues(t, 1, e.Step)
+	require.Equal(t, "layer1.weight", e.Param)
+	require.Equal(t, map[string]float64{"weights": 3, "constant": 0.125}, e.Values)
+	require.Contains(t, e.Summary, "begun with the same number")
+
+	events = kinds(observe(alikeRun(learns, 4), learns.make(1)))
+	require.Len(t, events, 2)
+	require.Equal(t, Resolved, events[1].State)
+
+	// A few that are meant to be alike, such as a mixture's, are left alone.
+	require.Empty(t, kinds(observe(alikeRun(stuck, 1), stuck.make(1))))
+}
+
+// A restart keeps what was seen at the start: the weights are not alike any more.
+func TestWeightsThatBeganAlikeAfterARestart(t *testing.T) {
+	p := recipe{steps: 400, loss: learning(2.3, 1.9, 100, 0.02), norm: plainNorm}
+	steps := p.make(1)
+	m := New(alikeRun(p, 4))
+	for i := range 200 {
+		m.Observe(&steps[i])
+	}
+	state, err := m.State()
+	require.NoError(t, err)
+	again := New(p.run())
+	require.NoError(t, again.Restore(state))
+	for i := 200; i < len(steps); i++ {
+		for _, e := range again.Observe(&steps[i]) {
+			require.NotEqual(t, Plateau, e.Kind, e.Summary)
+		}
+	}
+}
+
+func silentNetwork(_ int, s *Step, _ *rand.Rand) {
+	for i := range s.ParamGradNorms {
+		zero(s, i)
+	}
+	s.GradNorm = Known(0)
+}
+
+func TestNetworkWithoutAnyGradient(t *testing.T) {
+	fault{recipe{name: "dead as a whole", steps: 600, loss: learning(4.16, 4.158, 5, 1e-4), norm: plainNorm, edit: silentNetwork},
+		Dead, 100, 110, false, []Kind{Stagnating, Plateau}}.check(t)
+	recipe{name: "a hinge loss of 0", steps: 600, loss: func(int, *rand.Rand) float64 { return 0 }, norm: plainNorm, edit: silentNetwork}.silent(t, Dead)
+	recipe{name: "the end of what could be learned", steps: 600, loss: after(200, plainLoss, func(int, *rand.Rand) float64 { return 0.2 }), norm: plainNorm,
+		edit: func(k int, s *Step, r *rand.Rand) {
+			if k >= 300 {
+				silentNetwork(k, s, r)
+			}
+		}}.silent(t, Dead)
+}
+
+// A plateau that the run came down to is told by the curvature along the gradient.
+func TestConcavePlateau(t *testing.T) {
+	down := learning(1, 0.6, 20, 0.01)
+	fault{recipe{name: "concave", steps: 1500, loss: down, norm: plainNorm, edit: curved(20, nil, gaussian(-0.1, 0.01))},
+		Plateau, 500, 700, false, []Kind{Stagnating}}.check(t)
+	recipe{name: "as often convex", steps: 1500, loss: down, norm: plainNorm, edit: curved(20, nil, gaussian(0, 0.1))}.silent(t, Plateau)
+	recipe{name: "concave, and comes down", steps: 1500, loss: learning(1, 0.1, 800, 0.01), norm: plainNorm,
+		edit: curved(20, nil, gaussian(-0.1, 0.01))}.silent(t, Plateau)
+}
+
+// Inputs of a large size are said to be why the curvature limits the step.
+func TestInputsOfALargeSize(t *testing.T) {
+	slow := learning(2, 1, 400, 0.02)
+	inputs := func(size, rho float64) func(int, *Step, *rand.Rand) {
+		measured := curved(10, gaussian(rho, 0.05), nil)
+		return func(k int, s *Step, r *rand.Rand) {
+			for i := 0; i+1 < len(s.ParamGradNorms); i += 2 { // a weight has width times as many elements as its bias
+				s.ParamGradNorms[i+1] = Known(s.ParamGradNorms[i].value / 4)
+			}
+			s.ParamGradNorms[1] = Known(s.ParamGradNorms[0].value / 4 / size)
+			measured(k, s, r)
+		}
+	}
+	p := recipe{steps: 1500, loss: slow, norm: plainNorm, edit: inputs(100, 1)}
+	var fired []Event
+	for _, e := range observe(p.run(), p.make(1)) {
+		if e.Kind == IllConditioned {
+			fired = append(fired, e)
+		}
+	}
+	require.NotEmpty(t, fired)
+	require.Equal(t, "layer1.weight", fired[0].Param)
+	require.Greater(t, fired[0].Values["input"], 6.0)
+	require.Contains(t, fired[0].Advice, "Normalise the inputs")
+	recipe{name: "of unit size", steps: 1500, loss: slow, norm: plainNorm, edit: inputs(1, 1)}.silent(t, IllConditioned)
+	recipe{name: "short steps", steps: 1500, loss: slow, norm: plainNorm, edit: inputs(100, 0.05)}.silent(t, IllConditioned)
+	recipe{name: "learns", steps: 1500, loss: plainLoss, norm: plainNorm, edit: inputs(100, 1)}.silent(t, IllConditioned)
+}
+
+// What comes back soon takes longer to be over.
+func TestNonFiniteThatComesBack(t *testing.T) {
+	p := recipe{steps: 3000, loss: plainLoss, norm: plainNorm, edit: func(k int, s *Step, _ *rand.Rand) {
+		if k >= 500 && k < 1000 && k%30 == 0 || k == 2900 {
+			s.NonFinite = Known(3)
+		}
+	}}
+	var ends []int64
+	for _, e := range observe(p.run(), p.make(1)) {
+		if e.Kind == NonFinite && e.State == Resolved {
+			ends = append(ends, e.Step)
+		}
+	}
+	require.Len(t, ends, 3)
+	require.EqualValues(t, 531, ends[0])
+	require.EqualValues(t, 2921, ends[2])
+}
