@@ -60,13 +60,14 @@ func clicks() *Program {
 			mislabelled(100),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "embeddings of scales 1 to 100, plain gradient descent", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR, r.Activation, r.Gain = 100, "sgd", 0.03, "tanh", 0.3
+			fault(corpus.IllConditioned, "embeddings of scales 1 to 300, plain gradient descent", func(r *Recipe) {
+				// Larger weights would saturate the units.
+				r.Spread, r.Activation, r.Gain, r.Optimizer, r.LR, r.Batch = 300, "tanh", 0.05, "sgd", 0.05, 256
 			}),
 			symmetric(0),
-			symmetric(0.5),
-			fault(corpus.Escape, "small initialisation, plain gradient descent", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Batch, r.Steps = 0.1, "sgd", 0.5, 128, 1800
+			symmetric(0.2),
+			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.25, "sgd", 0.06, 0.9, 1900
 			}),
 			steeper(4),
 			unthawed(),

@@ -50,20 +50,22 @@ func ranking() *Program {
 			killed(30),
 			leap(3000),
 			fault(corpus.Oscillating, "tanh, learning rate times 50", func(r *Recipe) { r.Activation, r.LR = "tanh", 1 }),
-			bouncing(0.5, 20).with("tanh"),
+			fault(corpus.Oscillating, "tanh, momentum 0.99, learning rate times 15", func(r *Recipe) {
+				r.Activation, r.LR, r.Momentum = "tanh", 0.3, 0.99
+			}),
+			bouncing(1, 60).with("tanh"),
 			tooFast(200),
-			faster(100),
+			faster(40),
 			poisoned(30),
 			mislabelled(20),
 			nanOnce(),
 			infOnce(),
 			emptyMask(),
 			symmetric(0),
-			symmetric(0.5),
 			fault(corpus.Escape, "small initialisation, full batches", func(r *Recipe) {
-				r.Gain, r.Momentum, r.LR, r.Batch, r.Rows, r.Steps = 0.04, 0, 0.1, 0, 256, 1800
+				r.Gain, r.Momentum, r.LR, r.Batch, r.Rows, r.Steps = 0.04, 0, 0.045, 0, 256, 1800
 			}),
-			steeper(5),
+			steeper(8),
 			unthawed(),
 			negatedLoss(),
 			negatedStep(),
