@@ -62,12 +62,12 @@ func clicks() *Program {
 			logOfZero(),
 			fault(corpus.IllConditioned, "embeddings of scales 1 to 300, plain gradient descent", func(r *Recipe) {
 				// Larger weights would saturate the units.
-				r.Spread, r.Activation, r.Gain, r.Optimizer, r.LR, r.Batch = 300, "tanh", 0.05, "sgd", 0.05, 256
-			}),
+				r.Spread, r.Activation, r.Gain, r.Optimizer, r.LR, r.Batch, r.Steps = 300, "tanh", 0.05, "sgd", 0.2, 256, 1000
+			}).most(0.7),
 			symmetric(0),
 			symmetric(0.2),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.25, "sgd", 0.06, 0.9, 1900
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.2, "sgd", 0.05, 0.9, 1900
 			}),
 			steeper(4),
 			unthawed(),
