@@ -63,7 +63,7 @@ func clicks() *Program {
 			symmetric(0),
 			symmetric(0.2),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.2, "sgd", 0.05, 0.9, 1900
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Batch, r.Steps = 0.2, "sgd", 0.05, 0.9, 192, 1900
 			}),
 			steeper(4),
 			unthawed(),
