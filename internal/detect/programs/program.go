@@ -44,7 +44,7 @@ const Plain = "healthy"
 func All() []*Program {
 	all := []*Program{
 		blob(), circle(), digitsMLP(), digitsConv(), sine(), friedman(), charLSTM(), latch(), autoencoder(), words(),
-		bandit(), factors(), spirals(), recall(), adding(), quantile(), mixture(), contrast(), pendulum(), counts(), series(), graphs(),
+		bandit(), factors(), spirals(), recall(), adding(), quantile(), mixture(), contrast(), pendulum(), counts(), series(), graphs(), clicks(), ranking(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
