@@ -35,7 +35,7 @@ func experts() *Program {
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit, r.LR, r.Momentum = 1e-9, 0.1, 0.8 }),
 			hard("a long flat start", func(r *Recipe) {
 				r.Gain, r.LR, r.Momentum, r.Steps = 0.05, 0.05, 0.5, 2200
-			}).least(0.6),
+			}).least(0.5),
 			tuned(1300, 0.2, 0.2),
 			partly(2).least(0.6),
 			tooSlow(1e-4),
@@ -49,10 +49,10 @@ func experts() *Program {
 			fault(corpus.Exploding, "experts of six layers, initialisation times 8, clipped", func(r *Recipe) {
 				r.Hidden, r.Gain, r.Clip, r.LR, r.Momentum = 6, 8, 1, 0.01, 0
 			}),
-			bornDead(10).with("relu"),
-			killed(10).with("relu"),
+			bornDead(10).with("relu").most(0.7),
+			killed(10).with("relu").most(0.7),
 			fault(corpus.Oscillating, "Adam with learning rate 1", func(r *Recipe) { r.Optimizer, r.LR, r.Momentum = "adam", 1, 0 }),
-			bouncing(0.1, 20),
+			bouncing(0.1, 25),
 			faster(50),
 			poisoned(50),
 			mislabelled(30),
