@@ -52,7 +52,7 @@ func experts() *Program {
 			bornDead(10).with("relu").most(0.7),
 			killed(10).with("relu").most(0.7),
 			fault(corpus.Oscillating, "Adam with learning rate 1", func(r *Recipe) { r.Optimizer, r.LR, r.Momentum = "adam", 1, 0 }),
-			bouncing(0.1, 25),
+			bouncing(0.1, 20),
 			faster(50),
 			poisoned(50),
 			mislabelled(30),

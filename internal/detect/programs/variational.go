@@ -26,7 +26,7 @@ func variational() *Program {
 			clipped(0.005, 1),
 			hard("pictures with noise", func(r *Recipe) { r.Noise = 0.3 }).least(0.6),
 			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 1e-3, 2000 }).least(0.4),
-			hard("few pictures, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 60, 20 }).least(0.1),
+			hard("few pictures, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 150, 30 }).least(0.1),
 			hard("full batches", func(r *Recipe) { r.Batch, r.Rows = 0, 300 }).least(0.5),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e-9, "sgd", 2, 0.9 }).least(0.6),
 			hard("losses of millions", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e7, "sgd", 1, 0.9 }).least(0.5),
