@@ -127,12 +127,18 @@ func (l norm) forward(x *ts.Tensor) *ts.Tensor {
 
 // mlp is Hidden layers of Width units and a linear one: in → … → out.
 func (n *network) mlp(in, out int64) func(x *ts.Tensor, train bool) *ts.Tensor {
+	return n.part("", in, out)
+}
+
+// part is an mlp that is one of several in a network, by the first part of its
+// layers' names.
+func (n *network) part(name string, in, out int64) func(x *ts.Tensor, train bool) *ts.Tensor {
 	var layers []linear
 	for i := range n.recipe.Hidden {
-		layers = append(layers, n.linear(fmt.Sprintf("hidden%d", i+1), in, int64(n.recipe.Width), activations[n.recipe.Activation].gain, true))
+		layers = append(layers, n.linear(fmt.Sprintf("%shidden%d", name, i+1), in, int64(n.recipe.Width), activations[n.recipe.Activation].gain, true))
 		in = int64(n.recipe.Width)
 	}
-	layers = append(layers, n.linear("output", in, out, 1, false))
+	layers = append(layers, n.linear(name+"output", in, out, 1, false))
 	return func(x *ts.Tensor, train bool) *ts.Tensor {
 		for i, l := range layers {
 			y := l.forward(x)
