@@ -16,8 +16,7 @@ import (
 // gradient grows as the exponential of the output.
 func counts() *Program {
 	return &Program{
-		Name:    "counts-poisson",
-		HeldOut: true,
+		Name: "counts-poisson",
 		Plain: Recipe{Steps: 1600, Batch: 32, Rows: 3000, Optimizer: "sgd", LR: 0.03,
 			Hidden: 2, Width: 32, Activation: "relu", Gain: 1, Scale: 1},
 		Chance: 0, Solved: 0.6,

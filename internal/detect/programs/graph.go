@@ -14,8 +14,7 @@ import (
 // network (Kipf and Welling 2017).
 func graphs() *Program {
 	return &Program{
-		Name:    "graph-messages",
-		HeldOut: true,
+		Name: "graph-messages",
 		Plain: Recipe{Steps: 1000, Batch: 6, Rows: 800, Optimizer: "adam", LR: 3e-3,
 			Hidden: 2, Width: 16, Activation: "relu", Gain: 1},
 		Chance: 1.0 / communities, Solved: 0.8,

@@ -14,8 +14,7 @@ import (
 // back through all of them (the parallel model of Narendra and Parthasarathy 1990).
 func pendulum() *Program {
 	return &Program{
-		Name:    "pendulum-rollout",
-		HeldOut: true,
+		Name: "pendulum-rollout",
 		Plain: Recipe{Steps: 1000, Batch: 32, Rows: 1000, Optimizer: "adam", LR: 5e-3,
 			Hidden: 2, Width: 24, Activation: "tanh", Gain: 1, Noise: 0.02},
 		Chance: 0, Solved: 0.9,

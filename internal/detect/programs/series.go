@@ -15,8 +15,7 @@ import (
 // 2017) without normalisation.
 func series() *Program {
 	return &Program{
-		Name:    "series-conv1d",
-		HeldOut: true,
+		Name: "series-conv1d",
 		Plain: Recipe{Steps: 1300, Batch: 24, Rows: 1500, Optimizer: "sgd", LR: 0.02, Momentum: 0.9,
 			Hidden: 3, Width: 12, Activation: "relu", Gain: 1},
 		Chance: 1.0 / shapes, Solved: 0.85,
