@@ -50,7 +50,6 @@ func variational() *Program {
 			}),
 			bornDead(15),
 			killed(30),
-			bouncing(0.01, 1000).with("tanh"),
 			fault(corpus.Oscillating, "clipped, steps of thirty units", func(r *Recipe) {
 				r.Activation, r.Clip, r.LR, r.Optimizer = "tanh", 0.01, 3000, "sgd"
 			}),
