@@ -8,6 +8,8 @@ import (
 const (
 	// depthSeen is how many weights, the last ones, the median is of.
 	depthSeen = 256
+	// depthEvery is in which record the median is taken.
+	depthEvery = 8
 	// depthLayers is how many weight tensors with a gradient it takes to speak
 	// of a trend through depth, depthTwo to compare them with the last bias.
 	depthLayers = 4
@@ -48,6 +50,8 @@ type slope struct {
 	wide  float64 // half the logarithm of its size
 	// The weights that have a bias beside them.
 	layers []layer
+	// Space for the logarithms of the weights' norms and root mean squares.
+	sizes [2][depthSeen]float64
 }
 
 func newSlope(run *Run) slope {
@@ -115,8 +119,7 @@ func (d *depth) observe(s *slope, norms []Number) {
 		return
 	}
 	var plain, mean line
-	var sizes [2][depthSeen]float64
-	seen := 0
+	sizes, seen := &s.sizes, 0
 	most := math.Inf(-1)
 	for at, i := range s.index {
 		if v, ok := norms[i].Finite(); ok && v > 0 {
@@ -152,5 +155,7 @@ func (d *depth) observe(s *slope, norms []Number) {
 	gain *= -float64(len(s.index) - 1)
 	d.Gain += weight * (gain - d.Gain)
 	d.Fit += weight * (fit - d.Fit)
-	d.Half += weight * (half(sizes[:], seen) - d.Half)
+	if d.Records%depthEvery == 1 { // sorting costs more than all the rest
+		d.Half += min(depthEvery*weight, 1) * (half(sizes[:], seen) - d.Half)
+	}
 }
