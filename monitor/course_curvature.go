@@ -3,6 +3,7 @@ package monitor
 import (
 	"math"
 	"slices"
+	"strings"
 )
 
 const (
@@ -210,4 +211,14 @@ func (now *curvatureCourse) radius() (largest radius, ok bool) {
 		}
 	}
 	return largest, len(now.Radii) > 0
+}
+
+// param is the run's parameter that the matrix is a part of, whose name begins the matrix's.
+func (r *radius) param(run *Run) string {
+	for _, p := range run.Params {
+		if rest, ok := strings.CutPrefix(r.Name, p.Name); ok && (rest == "" || rest[0] == '/') {
+			return p.Name
+		}
+	}
+	return r.Name
 }

@@ -78,6 +78,7 @@ const (
 type diverging struct {
 	memory[divergingState]
 	level, start, best float64
+	from, to           float64 // the learning rate before and after the leap that lifted it, 0 for none
 }
 
 type divergingState struct {
@@ -126,8 +127,9 @@ func (d *diverging) Observe(_ *Step, c *Course) Condition {
 		now.Clear = largest
 	}
 	up := d.up(c, level)
-	if up && !now.Latch.On {
+	if d.from = 0; up && !now.Latch.On {
 		now.Clear = now.Before + (level-now.Before)/2
+		d.from, d.to = c.now.Schedule.Past, c.now.Schedule.To
 	}
 	if (away || lost) && !now.Latch.On {
 		if now.Clear = start + margin/2; real {
@@ -203,4 +205,8 @@ func (d *diverging) Explain(e *Event) {
 	}
 	e.Summary = fmt.Sprintf("The loss has climbed to a level of %.4g and stays there; it began at %.4g and had reached %.4g.",
 		d.level, d.start, d.best)
+	if d.from > 0 {
+		e.Values["lr_before"], e.Values["lr"] = d.from, d.to
+		e.Summary += fmt.Sprintf(" At step %d the learning rate leapt to %.3g, which had never been above %.3g.", d.now.Leap, d.to, d.from)
+	}
 }

@@ -80,6 +80,7 @@ const (
 // rising_gradient.
 type exploding struct {
 	memory[explodingState]
+	run                 *Run
 	growth, gain, level float64
 	radius              radius
 	forward             forward
@@ -118,7 +119,7 @@ func (a *ascent) observe(v float64) bool {
 }
 
 func newExploding(run *Run) *exploding {
-	d := &exploding{}
+	d := &exploding{run: run}
 	d.first, d.last = ends(run)
 	return d
 }
@@ -235,7 +236,7 @@ func (d *exploding) Explain(e *Event) {
 		e.Summary = fmt.Sprintf("The run began with gradients that were up to %.3g times as large as the median of the first 32.", e.Values["first"])
 	default:
 		e.Values["radius"] = d.radius.Radius
-		e.Param = d.radius.Name
+		e.Param = d.radius.param(d.run)
 		e.Advice = "Initialise the recurrent weights with a spectral radius near 1, such as an orthogonal matrix, and clip the gradient norm."
 		e.Summary = fmt.Sprintf("The recurrent weights %s have a spectral radius of %.3g, so that gradients explode through time, and the loss does not come down.",
 			d.radius.Name, d.radius.Radius)

@@ -137,3 +137,29 @@ func TestNonFiniteThatComesBack(t *testing.T) {
 	require.EqualValues(t, 531, ends[0])
 	require.EqualValues(t, 2921, ends[2])
 }
+
+// The event names the run's parameter, whichever of its gates it is about, and the leap of
+// the learning rate that lifted the loss.
+func TestWhatLiftedIt(t *testing.T) {
+	run := &Run{Params: []Param{{Name: "gru.weight_h"}, {Name: "gru.weight_hh"}}}
+	for name, want := range map[string]string{"gru.weight_hh/new": "gru.weight_hh", "gru.weight_hh": "gru.weight_hh", "other": "other"} {
+		r := radius{Name: name}
+		require.Equal(t, want, r.param(run))
+	}
+
+	p := recipe{steps: 2000, loss: after(1000, plainLoss, func(_ int, r *rand.Rand) float64 { return 0.6 + 0.02*r.NormFloat64() }), norm: plainNorm,
+		edit: func(k int, s *Step, _ *rand.Rand) {
+			if s.LR = Known(1e-3); k >= 1000 {
+				s.LR = Known(0.1)
+			}
+		}}
+	var fired []Event
+	for _, e := range observe(p.run(), p.make(1)) {
+		if e.Kind == Diverging && e.State == Firing {
+			fired = append(fired, e)
+		}
+	}
+	require.Len(t, fired, 1)
+	require.Contains(t, fired[0].Summary, "At step 1001 the learning rate leapt to 0.1, which had never been above 0.001.")
+	require.InDelta(t, 0.1, fired[0].Values["lr"], 0)
+}

@@ -68,6 +68,7 @@ const (
 // business of frozen and dead.
 type vanishing struct {
 	memory[vanishingState]
+	run                        *Run
 	gain, shrunk, level, start float64
 	half                       float64
 	reach                      float64
@@ -85,7 +86,7 @@ type vanishingState struct {
 }
 
 func newVanishing(run *Run) *vanishing {
-	d := &vanishing{}
+	d := &vanishing{run: run}
 	d.first, d.last = ends(run)
 	return d
 }
@@ -156,7 +157,7 @@ func (d *vanishing) Explain(e *Event) {
 			e.Values["reach"])
 	case d.now.Radius.On && !d.now.Depth.On:
 		e.Values["radius"] = d.radius.Radius
-		e.Param = d.radius.Name
+		e.Param = d.radius.param(d.run)
 		e.Advice = "Initialise the recurrent weights with a spectral radius near 1, such as an orthogonal matrix, or use gated units."
 		e.Summary = fmt.Sprintf("The recurrent weights %s have a spectral radius of %.3g, so that gradients vanish through time, and the loss does not come down.",
 			d.radius.Name, d.radius.Radius)
