@@ -161,7 +161,7 @@ func TestGenerate(t *testing.T) {
 	require.Len(t, labels, 2)
 	for _, l := range labels {
 		require.True(t, l.Confirmed, l.File)
-		require.True(t, l.HeldOut)
+		require.False(t, l.HeldOut)
 		require.Equal(t, labels[0].Metric, l.Reference)
 		steps, params := int64(0), 0
 		require.NoError(t, corpus.Steps(os.DirFS(dir), l.File,
