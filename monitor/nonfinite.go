@@ -8,10 +8,10 @@ import (
 const (
 	// nonfiniteQuiet is how many finite records in a row end the incident; twice as many
 	// where it came back within nonfiniteAgain records of the last, nonfiniteOften times at
-	// most.
+	// most: for as long as it lasts everything else is silent.
 	nonfiniteQuiet = 20
 	nonfiniteAgain = 1000
-	nonfiniteOften = 5
+	nonfiniteOften = 2
 )
 
 // nonfinite fires at once when the loss or a gradient holds a NaN or an
