@@ -25,7 +25,7 @@ type fault struct {
 func (f fault) check(t *testing.T) {
 	t.Helper()
 	t.Run(f.name, func(t *testing.T) {
-		for seed := range uint64(seeds) {
+		for seed := range seeds() {
 			events := observe(f.run(), f.make(seed))
 			if testing.Verbose() {
 				for _, e := range events {
@@ -74,7 +74,7 @@ func summaries(events []Event) []string {
 func (p recipe) silent(t *testing.T, kind Kind) {
 	t.Helper()
 	t.Run(p.name, func(t *testing.T) {
-		for seed := range uint64(seeds) {
+		for seed := range seeds() {
 			for _, e := range observe(p.run(), p.make(seed)) {
 				require.NotEqual(t, kind, e.Kind, "seed %d, step %d: %s", seed, e.Step, e.Summary)
 			}
