@@ -71,7 +71,7 @@ const (
 //   - forward, from the first layer's input to the last's, at the run's beginning: the
 //     signal that explodes makes gradients that do, in every layer alike, and clipping
 //     hides neither;
-//   - in the first steps, which were 10,000 times as steep as those that followed: they have
+//   - in the first steps, which were a thousand times as steep as those that followed: they have
 //     thrown the weights to where nothing is left to learn from;
 //   - through time, where the spectral radius of recurrent weights is far above 1 and the
 //     run does not learn.
@@ -158,8 +158,7 @@ func (d *exploding) Observe(s *Step, c *Course) Condition {
 		if d.hasLoss {
 			limit = math.Log(explodingGrowth)
 		}
-		healthy := c.improving()
-		healthy = healthy && d.growth < math.Log(explodingBeyond)
+		healthy := c.improving() && d.growth < math.Log(explodingBeyond)
 		now.Time.observe(d.growth > limit && !healthy, d.growth < explodingCalm*limit || healthy,
 			explodingStay, explodingQuiet)
 	}

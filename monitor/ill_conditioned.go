@@ -163,7 +163,7 @@ func (d *illConditioned) observeInputs(c *Course) {
 	}
 	level, _ := c.Level()
 	d.input = c.now.Forward.Input
-	left := c.before.allPositive && level > illInputLeft*c.origin()
+	left := c.now.Losses.sorted[0] > 0 && level > illInputLeft*c.origin()
 	limits := k.Rhos.surely(0.5) > illInputMedian*k.RhoLimit || k.Rhos.surely(illQuantile) > k.RhoLimit
 	large := c.now.Forward.Records >= forwardInput && d.input > math.Log(illInput)
 	lasting(&d.now.Inputs, &d.now.InputsFrom, c, large && left && limits && c.now.LossCount >= illLosses,

@@ -10,9 +10,9 @@ const (
 )
 
 // plateau fires when weights are all exactly 0 and get no gradient, or have begun with one
-// number everywhere, the saddle point of a symmetric start, or when the loss is [stuck] and gᵀg has shrunk below 1 % of its
-// first level, or when it is flat, wherever it began, where the curvature along such a
-// gradient is negative: a flat region, or a critical point such as a saddle, far from
+// number everywhere, the saddle point of a symmetric start, or when the loss is [stuck] and
+// gᵀg has shrunk below 1 % of its first level, or when it is flat, wherever it began, and
+// the curvature along the gradient is negative: a flat region, or a critical point such as a saddle, far from
 // where a run should end (Deep Learning, section 8.2.3).
 type plateau struct {
 	stuck

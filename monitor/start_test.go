@@ -120,6 +120,36 @@ func TestInputsOfALargeSize(t *testing.T) {
 	recipe{name: "learns", steps: 1500, loss: plainLoss, norm: plainNorm, edit: inputs(100, 1)}.silent(t, IllConditioned)
 }
 
+// A restart at a record without a loss forgets nothing.
+func TestInputsOfALargeSizeAfterARestart(t *testing.T) {
+	const cut = 560
+	p := recipe{steps: 1200, loss: learning(2, 1, 400, 0.02), norm: plainNorm}
+	steps, r := p.make(1), rand.New(rand.NewPCG(1, 1))
+	for i := range steps {
+		s := &steps[i]
+		for j := 0; j+1 < len(s.ParamGradNorms); j += 2 {
+			s.ParamGradNorms[j+1] = Known(s.ParamGradNorms[j].value / 4)
+		}
+		s.ParamGradNorms[1] = Known(s.ParamGradNorms[0].value / 400)
+		curved(10, gaussian(1, 0.01), nil)(i, s, r)
+	}
+	steps[cut].Loss = Number{}
+	whole, before := New(p.run()), New(p.run())
+	var want, got []Event
+	for i := range steps {
+		want = append(want, whole.Observe(&steps[i])...)
+		if i == cut {
+			state, err := before.State()
+			require.NoError(t, err)
+			before = New(p.run())
+			require.NoError(t, before.Restore(state))
+		}
+		got = append(got, before.Observe(&steps[i])...)
+	}
+	require.NotEmpty(t, want)
+	require.Equal(t, summaries(want), summaries(got))
+}
+
 // What comes back soon takes longer to be over.
 func TestNonFiniteThatComesBack(t *testing.T) {
 	p := recipe{steps: 3000, loss: plainLoss, norm: plainNorm, edit: func(k int, s *Step, _ *rand.Rand) {

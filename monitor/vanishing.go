@@ -113,8 +113,8 @@ func (d *vanishing) Observe(_ *Step, c *Course) Condition {
 				trend && depth.Gain < math.Log(vanishingDeep) && c.settledDown()
 		}
 		trend = trend && (stuck || depth.Fit > vanishingFit && depth.Gain < far)
-		now.Depth.observe(trend, depth.Gain > vanishingCalm*limit && depth.Half > vanishingCalm*math.Log(vanishingHalf) || hasLoss && !stuck && depth.Gain > vanishingCalm*far,
-			vanishingStay, vanishingQuiet)
+		back := depth.Gain > vanishingCalm*limit && depth.Half > vanishingCalm*math.Log(vanishingHalf)
+		now.Depth.observe(trend, back || hasLoss && !stuck && depth.Gain > vanishingCalm*far, vanishingStay, vanishingQuiet)
 		now.Reach.observe(short && stuck, !short || !stuck, vanishingReachStay, vanishingQuiet)
 	}
 	norm, ok := c.NormLevel()
