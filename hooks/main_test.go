@@ -53,6 +53,18 @@ func (w *witness) Event(e *monitor.Event) error {
 	return nil
 }
 
+// fired are the steps at which a kind of event began.
+func (w *witness) fired(kind monitor.Kind) (steps []int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range w.events {
+		if e.Kind == kind && e.State == monitor.Firing {
+			steps = append(steps, e.Step)
+		}
+	}
+	return steps
+}
+
 func (w *witness) Close(_ context.Context, e *monitor.End) error { w.end = e; return nil }
 
 // quiet keeps events out of the tests' output.

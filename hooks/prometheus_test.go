@@ -13,6 +13,7 @@ import (
 	"github.com/seed-140d0f39/gtg/adapters/prom"
 	"github.com/seed-140d0f39/gtg/hooks"
 	"github.com/seed-140d0f39/gtg/internal/servertest"
+	"github.com/seed-140d0f39/gtg/monitor"
 )
 
 // While a network is trained, now and then on a poisoned batch and on one of NaN, a real
@@ -21,11 +22,13 @@ import (
 func TestATrainingUnderPrometheus(t *testing.T) {
 	servertest.Tool(t, "prometheus", "prometheus")
 	l := newLesson(t)
-	g := attach(t, l.opt, hooks.WithName("scraped"), hooks.WithCurvature(0.2), hooks.WithMetrics(prometheus.NewRegistry(), prom.WithLayers(2)),
+	w := &witness{}
+	g := attach(t, l.opt, hooks.WithName("scraped"), hooks.WithSink("witness", w), hooks.WithCurvature(0.2), hooks.WithMetrics(prometheus.NewRegistry(), prom.WithLayers(2)),
 		hooks.WithDashboard("127.0.0.1:0"))
 	server := servertest.NewPrometheus(t, strings.Trim(strings.TrimPrefix(g.Dashboard(), "http://"), "/"), "../rules/gtg.rules.yaml")
 
-	bad, nans, last := 0, 0, time.Time{}
+	var poisoned []int64
+	nans, last := 0, time.Time{}
 	missing := servertest.Expressions()
 	states := map[string]string{}
 	for deadline := time.Now().Add(2 * time.Minute); len(missing) > 0 || states["TrainingCliff"] != "firing" || states["TrainingNonFinite"] != "firing"; {
@@ -36,10 +39,11 @@ func TestATrainingUnderPrometheus(t *testing.T) {
 		// When it has come to the bottom, and not more often than Prometheus looks.
 		if l.steps > 600 && time.Since(last) > time.Second {
 			last = time.Now()
-			l.learn(t, 1, 1e4*math.Pow(2.5, float64(bad))) // cliffs as high as the last ones would be no news
+			l.learn(t, 1, 1e4*math.Pow(2.5, float64(len(poisoned)))) // cliffs as high as the last ones would be no news
+			poisoned = append(poisoned, int64(l.steps))
 			l.learn(t, 80, 1)
 			l.learn(t, 2, math.NaN())
-			bad, nans = bad+1, nans+2
+			nans += 2
 		}
 		missing = server.Missing(t, missing)
 		for _, rule := range server.Rules(t) {
@@ -51,18 +55,20 @@ func TestATrainingUnderPrometheus(t *testing.T) {
 		require.Equal(t, "inactive", states[alert], alert)
 	}
 	t.Logf("%d steps", l.steps)
-	// Prometheus comes to know just what happened.
-	for expr, want := range map[string]int{
-		`gtg_steps_total{run="scraped"}`:                                  l.steps,
-		`gtg_skipped_steps_total{run="scraped",reason="nonfinite"}`:       nans,
-		`gtg_nonfinite_losses_total{run="scraped"}`:                       nans,
-		`gtg_detections_total{run="scraped",detector="cliff"}`:            bad,
-		`sum by (run) (gtg_reports_dropped_total{run="scraped"})`:         0,
-		`count(gtg_layer_gradient_norm{run="scraped",layer=~"hidden.*"})`: 2,
+	// Prometheus comes to know just what happened: a machine's speed decides how many
+	// batches are poisoned and how far apart, and so which of them are cliffs.
+	for expr, want := range map[string]func() int{
+		`gtg_steps_total{run="scraped"}`:                                  func() int { return l.steps },
+		`gtg_skipped_steps_total{run="scraped",reason="nonfinite"}`:       func() int { return nans },
+		`gtg_nonfinite_losses_total{run="scraped"}`:                       func() int { return nans },
+		`gtg_detections_total{run="scraped",detector="cliff"}`:            func() int { return len(w.fired(monitor.Cliff)) },
+		`sum by (run) (gtg_reports_dropped_total{run="scraped"})`:         func() int { return 0 },
+		`count(gtg_layer_gradient_norm{run="scraped",layer=~"hidden.*"})`: func() int { return 2 },
 	} {
 		require.Eventually(t, func() bool {
 			values := server.Query(t, expr)
-			return len(values) == 1 && values[0] == fmt.Sprint(want)
-		}, 20*time.Second, 50*time.Millisecond, "%s is not %d", expr, want)
+			return len(values) == 1 && values[0] == fmt.Sprint(want())
+		}, 20*time.Second, 50*time.Millisecond, "%s is not %d", expr, want())
 	}
+	require.Subset(t, poisoned, w.fired(monitor.Cliff))
 }
