@@ -158,7 +158,7 @@ func (r *rollback) back(g *Guard, events []monitor.Event) []monitor.Event {
 	r.candidate.there = false
 	r.next = s.Step + r.every
 	g.skipped = 0
-	s.ParamNorms, s.UpdateNorms = nil, nil // of an update that was undone
+	s.ParamNorms, s.UpdateNorms, s.ParamElasticities = nil, nil, nil // of an update that was undone
 	g.successive.forget()
 	if err := g.options.policy.Restore(r.good.clip); err != nil {
 		g.complain("the clipping policy goes on with what it saw before the rollback", err)

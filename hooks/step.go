@@ -191,7 +191,7 @@ func (g *Guard) measured(r *torch.Report) clip.Gradient {
 	}
 	s.GradNorm = monitor.Known(gradient.Norm)
 	s.NonFinite = monitor.Known(float64(gradient.NonFinite))
-	s.ParamNorms, s.UpdateNorms = nil, nil
+	s.ParamNorms, s.UpdateNorms, s.ParamElasticities = nil, nil, nil
 	s.Loss, s.LR = monitor.Number{}, monitor.Number{}
 	if r.Backwards > 0 {
 		s.Loss = monitor.Known(r.Loss)

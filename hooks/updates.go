@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/seed-140d0f39/gtg/internal/torch"
@@ -21,6 +22,7 @@ type updates struct {
 	spent          time.Duration // on this step before the optimizer ran
 	sizes, changes []float64     // in the optimizer's order
 	norms, moves   []monitor.Number
+	elasticities   []monitor.Number
 }
 
 // due says whether the step is to be measured: every step that the interval
@@ -68,6 +70,25 @@ func (u *updates) measure(g *Guard) {
 		u.norms, u.moves = append(u.norms, norm), append(u.moves, move)
 	}
 	g.step.ParamNorms, g.step.UpdateNorms = u.norms, u.moves
+	u.elasticity(&g.step)
+}
+
+// elasticity puts into the record how much the loss depends on each parameter.
+func (u *updates) elasticity(s *monitor.Step) {
+	loss, ok := s.Loss.Finite()
+	if !ok || loss == 0 || len(s.ParamGradNorms) != len(u.norms) {
+		return
+	}
+	u.elasticities = u.elasticities[:0]
+	for i, norm := range u.norms {
+		e := monitor.Number{}
+		gradient, ok := s.ParamGradNorms[i].Finite()
+		if weight, ok2 := norm.Finite(); ok && ok2 {
+			e = monitor.Known(gradient / math.Abs(loss) * weight)
+		}
+		u.elasticities = append(u.elasticities, e)
+	}
+	s.ParamElasticities = u.elasticities
 }
 
 // drop gives the copy back.

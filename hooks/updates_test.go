@@ -59,6 +59,8 @@ func TestUpdateNormsAreThoseOfTheStep(t *testing.T) {
 				for k, p := range w.run.Params {
 					require.InEpsilon(t, norms[p.Name], s.ParamNorms[k].Or(-1), 1e-12, p.Name)
 					require.InEpsilon(t, changes[p.Name], s.UpdateNorms[k].Or(-1), 1e-12, p.Name)
+					want := s.ParamGradNorms[k].Or(-1) * norms[p.Name] / math.Abs(s.Loss.Or(0))
+					require.InEpsilon(t, want, s.ParamElasticities[k].Or(-1), 1e-12, p.Name)
 				}
 			}
 		})
@@ -95,6 +97,7 @@ func TestUpdatesAreMeasuredAtTheirInterval(t *testing.T) {
 		require.Equal(t, want, measuredAt(w), every)
 		for _, s := range w.steps {
 			require.Equal(t, s.UpdateNorms == nil, s.ParamNorms == nil)
+			require.Equal(t, s.UpdateNorms == nil, s.ParamElasticities == nil)
 			require.Greater(t, s.GTGSeconds.Or(0), 0.0)
 		}
 	}

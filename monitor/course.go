@@ -49,33 +49,34 @@ type Course struct {
 
 // courseState is what the course carries from one step to the next.
 type courseState struct {
-	Records    int64    `json:"records"`
-	Undone     int64    `json:"undone,omitempty"` // records before a rollback that are not among those
-	Losses     window   `json:"losses"`
-	LossCount  int64    `json:"loss_count"`
-	History    history  `json:"history"`
-	Start      float64  `json:"start"`
-	EarlyHigh  float64  `json:"early_high"`  // the upper octile of the first losses
-	EarlyNoise float64  `json:"early_noise"` // the deviation of the first 8
-	Low        float64  `json:"low"`         // the lowest of the first 3
-	Noise      float64  `json:"noise"`       // the long mean of the recent losses' deviation
-	Best       float64  `json:"best"`
-	BestAt     int64    `json:"best_at"`
-	BestNoise  float64  `json:"best_noise"`
-	Norms      window   `json:"norms"` // natural logarithms
-	NormCount  int64    `json:"norm_count"`
-	EarlyNorm  float64  `json:"early_norm"` // natural logarithm, as the next three
-	FirstNorm  float64  `json:"first_norm"` // the largest of the first 8
-	LowNorm    float64  `json:"low_norm"`
-	HighNorm   float64  `json:"high_norm"`
-	ZeroNorms  int64    `json:"zero_norms"` // in a row
-	Schedule   schedule `json:"schedule"`
-	Depth      depth    `json:"depth"`
-	Forward    forward  `json:"forward"`
-	Judged     int64    `json:"judged"` // records of whose gradients each was judged
-	Params     []record `json:"params"`
-	Alike      int      `json:"alike,omitempty"` // weights that began with one number
-	FirstAlike int      `json:"first_alike,omitempty"`
+	Records    int64      `json:"records"`
+	Undone     int64      `json:"undone,omitempty"` // records before a rollback that are not among those
+	Losses     window     `json:"losses"`
+	LossCount  int64      `json:"loss_count"`
+	History    history    `json:"history"`
+	Start      float64    `json:"start"`
+	EarlyHigh  float64    `json:"early_high"`  // the upper octile of the first losses
+	EarlyNoise float64    `json:"early_noise"` // the deviation of the first 8
+	Low        float64    `json:"low"`         // the lowest of the first 3
+	Noise      float64    `json:"noise"`       // the long mean of the recent losses' deviation
+	Best       float64    `json:"best"`
+	BestAt     int64      `json:"best_at"`
+	BestNoise  float64    `json:"best_noise"`
+	Norms      window     `json:"norms"` // natural logarithms
+	NormCount  int64      `json:"norm_count"`
+	EarlyNorm  float64    `json:"early_norm"` // natural logarithm, as the next three
+	FirstNorm  float64    `json:"first_norm"` // the largest of the first 8
+	LowNorm    float64    `json:"low_norm"`
+	HighNorm   float64    `json:"high_norm"`
+	ZeroNorms  int64      `json:"zero_norms"` // in a row
+	Schedule   schedule   `json:"schedule"`
+	Depth      depth      `json:"depth"`
+	Forward    forward    `json:"forward"`
+	Elasticity elasticity `json:"elasticity"`
+	Judged     int64      `json:"judged"` // records of whose gradients each was judged
+	Params     []record   `json:"params"`
+	Alike      int        `json:"alike,omitempty"` // weights that began with one number
+	FirstAlike int        `json:"first_alike,omitempty"`
 
 	FirstStep     int64 `json:"first_step"`
 	LastStep      int64 `json:"last_step"`
@@ -108,6 +109,7 @@ func NewCourse(run *Run) *Course {
 	}
 	c.now.History = newHistory()
 	c.now.Params = make([]record, len(run.Params))
+	c.now.Elasticity.Peaks = make([]float64, len(c.slope.index))
 	for i := range c.now.Params {
 		c.now.Params[i] = record{Share: -1, Low: 1, Norm: -1}
 	}
@@ -414,6 +416,9 @@ func (c *Course) restore(data []byte) error {
 	}
 	if len(fresh.Params) != len(c.run.Params) {
 		return fmt.Errorf("it has %d parameters and the run has %d", len(fresh.Params), len(c.run.Params))
+	}
+	if len(fresh.Elasticity.Peaks) != len(c.slope.index) {
+		return fmt.Errorf("it has elasticities of %d weights and the run has %d", len(fresh.Elasticity.Peaks), len(c.slope.index))
 	}
 	if fresh.Records < 0 || fresh.LossCount < 0 || fresh.NormCount < 0 {
 		return fmt.Errorf("it counts %d records, %d losses and %d norms, want none below 0",

@@ -66,6 +66,7 @@ func (c *Course) observeParams(s *Step) {
 			}
 		}
 	}
+	c.now.Elasticity.observe(&c.slope, s.ParamElasticities)
 	norms, zeros := s.ParamGradNorms, s.ZeroGrads
 	if len(norms) != len(params) {
 		norms = nil

@@ -36,6 +36,12 @@ type Step struct {
 	ParamNorms []Number
 	// UpdateNorms has the L2 norm of each parameter's change in this step, likewise.
 	UpdateNorms []Number
+	// ParamElasticities has the size of the loss's elasticity with respect to each
+	// parameter, likewise, as far as the norms of both bound it: ‖gradient‖·‖parameter‖
+	// over the loss's size. To first order that is the largest part of itself by which the
+	// loss changes when the parameter changes by as large a part of itself. It has no unit;
+	// unknown where the loss is 0.
+	ParamElasticities []Number
 	// ZeroGrads counts the elements of each gradient that are exactly 0,
 	// likewise; -1 where the gradient is undefined.
 	ZeroGrads []int64
@@ -61,7 +67,7 @@ type Step struct {
 // CopyFrom makes s a deep copy of o. It uses the space that s already has, so
 // copying steps of one run into one Step allocates only the first time.
 func (s *Step) CopyFrom(o *Step) {
-	pg, pn, un, zg, c := s.ParamGradNorms, s.ParamNorms, s.UpdateNorms, s.ZeroGrads, s.Curvature
+	pg, pn, un, pe, zg, c := s.ParamGradNorms, s.ParamNorms, s.UpdateNorms, s.ParamElasticities, s.ZeroGrads, s.Curvature
 	bad, clip := s.NonFiniteParams, s.Clip
 	*s = *o
 	clip.copyFrom(&o.Clip)
@@ -70,6 +76,7 @@ func (s *Step) CopyFrom(o *Step) {
 	s.ParamGradNorms = copyInto(pg, o.ParamGradNorms)
 	s.ParamNorms = copyInto(pn, o.ParamNorms)
 	s.UpdateNorms = copyInto(un, o.UpdateNorms)
+	s.ParamElasticities = copyInto(pe, o.ParamElasticities)
 	s.ZeroGrads = copyInto(zg, o.ZeroGrads)
 	if o.Curvature != nil {
 		if c == nil {

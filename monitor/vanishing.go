@@ -31,6 +31,12 @@ const (
 	// that no weight gets, for vanishingReachStay records.
 	vanishingReach     = 2e-2
 	vanishingReachStay = 100
+	// vanishingQuarter is the elasticity of the loss that a quarter of the weights never had
+	// more than, and vanishingMost that none of them ever had more than, from the record
+	// vanishingMute on.
+	vanishingQuarter = 2e-3
+	vanishingMost    = 1e-2
+	vanishingMute    = 500
 	// vanishingFar is the share at which the loss does not matter: about the
 	// resolution of float32 (2^-24), as far as one and the same learning rate
 	// could serve both ends.
@@ -71,6 +77,7 @@ type vanishing struct {
 	run                        *Run
 	gain, shrunk, level, start float64
 	half                       float64
+	elasticity                 float64
 	reach                      float64
 	radius                     radius
 	everywhere                 bool
@@ -81,6 +88,8 @@ type vanishingState struct {
 	Depth latch `json:"depth"`
 	Reach latch `json:"reach"`
 	All   latch `json:"all"`
+	// Mute: weights that the loss has never depended on.
+	Mute latch `json:"mute"`
 	// Radius is through time.
 	Radius latch `json:"radius"`
 }
@@ -128,15 +137,32 @@ func (d *vanishing) Observe(_ *Step, c *Course) Condition {
 			vanishingStay, vanishingQuiet)
 	}
 	d.everywhere = now.All.On
+	d.elasticity = c.now.Elasticity.Quarter
+	mute := d.mute(c)
+	now.Mute.observe(mute, !mute, 1, vanishingQuiet)
 	radius, recurrent := c.now.Curvature.radius()
 	d.radius = radius
 	forgets := recurrent && radius.Radius < vanishingRadius && hasLoss && !c.progressed(vanishingProgress)
 	now.Radius.observe(forgets && (c.now.Records >= vanishingChance && c.flat() ||
 		c.now.Records >= vanishingLong && radius.Radius < vanishingTiny), !forgets, vanishingStay, vanishingQuiet)
-	if now.Depth.On || now.Reach.On || now.All.On || now.Radius.On {
+	if now.Depth.On || now.Reach.On || now.All.On || now.Mute.On || now.Radius.On {
 		return Holding
 	}
 	return Clear
+}
+
+// mute says whether the loss has never depended on many of the weights, or on any. Where
+// they are all alike it has to be known that the run has not come to its end.
+func (d *vanishing) mute(c *Course) bool {
+	e := &c.now.Elasticity
+	if e.Count < elasticityFew || c.now.LossCount-c.now.Schedule.WarmUp < vanishingMute {
+		return false
+	}
+	if e.Most > 10*vanishingQuarter {
+		return e.Quarter < vanishingQuarter
+	}
+	minimum, known := c.atMinimum()
+	return known && !minimum && (e.Quarter < vanishingQuarter || e.Most < vanishingMost)
 }
 
 func (d *vanishing) Explain(e *Event) {
@@ -161,6 +187,11 @@ func (d *vanishing) Explain(e *Event) {
 		e.Advice = "Initialise the recurrent weights with a spectral radius near 1, such as an orthogonal matrix, or use gated units."
 		e.Summary = fmt.Sprintf("The recurrent weights %s have a spectral radius of %.3g, so that gradients vanish through time, and the loss does not come down.",
 			d.radius.Name, d.radius.Radius)
+	case d.now.Mute.On && !d.now.Depth.On:
+		e.Values["elasticity"] = d.elasticity
+		e.Param = d.first
+		e.Summary = fmt.Sprintf("The loss hardly depends on many of the weights: a quarter of them could be changed by all of their size at any time so far, and it would have changed by no more than %.2g of itself.",
+			d.elasticity)
 	case d.half < d.gain:
 		e.Values["half"] = math.Exp(max(d.half, -690))
 		e.Param = d.first

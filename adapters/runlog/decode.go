@@ -116,6 +116,8 @@ func (r *Reader) oneStep() error {
 			s.ParamNorms, err = r.magnitudes(&space.ParamNorms)
 		case "update_norms":
 			s.UpdateNorms, err = r.magnitudes(&space.UpdateNorms)
+		case "param_elasticities":
+			s.ParamElasticities, err = r.magnitudes(&space.ParamElasticities)
 		case "zero_grads":
 			s.ZeroGrads, err = r.counts(&space.ZeroGrads)
 		case "nonfinite":

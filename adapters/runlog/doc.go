@@ -17,8 +17,8 @@
 // params (an array of objects of name, shape, numel) and config (free form).
 //
 // A step line has step (required, from 1) and what was measured of t, loss, lr,
-// grad_norm, param_grad_norms, param_norms, update_norms, zero_grads,
-// nonfinite, clip (policy, factor, threshold), successive (cosine, cosine2, dot,
+// grad_norm, param_grad_norms, param_norms, update_norms,
+// param_elasticities, zero_grads, nonfinite, clip (policy, factor, threshold), successive (cosine, cosine2, dot,
 // error), action (step, skip, rollback, stop), curvature (gthg, rayleigh, lambda_max, lambda_max_residual,
 // lambda_min, lambda_min_residual, method) and gtg_seconds. The arrays have one
 // entry for each of the run's params, in their order; null is an undefined

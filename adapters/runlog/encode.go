@@ -102,6 +102,7 @@ func appendStep(b []byte, s *monitor.Step) []byte {
 	b = appendNumbers(b, `,"param_grad_norms":[`, s.ParamGradNorms)
 	b = appendNumbers(b, `,"param_norms":[`, s.ParamNorms)
 	b = appendNumbers(b, `,"update_norms":[`, s.UpdateNorms)
+	b = appendNumbers(b, `,"param_elasticities":[`, s.ParamElasticities)
 	if s.ZeroGrads != nil {
 		b = append(b, `,"zero_grads":[`...)
 		for i, n := range s.ZeroGrads {

@@ -70,7 +70,7 @@ func plain(s monitor.Step) any {
 		groups = append(groups, []any{g.Name, g.Clipped, flat(g.Norm), flat(g.NormAfter), flat(g.Threshold)})
 	}
 	return []any{s.Step, flat(s.T), flat(s.Loss), flat(s.LR), flat(s.GradNorm), all(s.ParamGradNorms),
-		all(s.ParamNorms), all(s.UpdateNorms), s.ZeroGrads, flat(s.NonFinite), s.Clip.Policy,
+		all(s.ParamNorms), all(s.UpdateNorms), all(s.ParamElasticities), s.ZeroGrads, flat(s.NonFinite), s.Clip.Policy,
 		flat(s.Clip.Factor), flat(s.Clip.Threshold), s.Clip.Clipped, flat(s.Clip.NormAfter), flat(s.Clip.Lower),
 		flat(s.Clip.Upper), all(s.Clip.ParamFactors), groups, s.NonFiniteParams, s.Zeroed,
 		flat(s.Successive.Cosine), flat(s.Successive.Cosine2), flat(s.Successive.Dot), flat(s.Successive.Error), s.Action, c, flat(s.GTGSeconds)}
@@ -79,9 +79,12 @@ func plain(s monitor.Step) any {
 func everything() *monitor.Step {
 	return &monitor.Step{
 		Step: 7, T: known(1.25), Loss: nan, LR: known(1e-3), GradNorm: inf,
-		ParamGradNorms:  []monitor.Number{known(0.1), {}, nan, inf},
-		ParamNorms:      []monitor.Number{known(1), known(2), known(3), known(4)},
-		UpdateNorms:     []monitor.Number{known(1e-300), known(5e-324), known(math.MaxFloat64), known(0)},
+		ParamGradNorms: []monitor.Number{known(0.1), {}, nan, inf},
+		ParamNorms:     []monitor.Number{known(1), known(2), known(3), known(4)},
+		UpdateNorms:    []monitor.Number{known(1e-300), known(5e-324), known(math.MaxFloat64), known(0)},
+
+		ParamElasticities: []monitor.Number{known(0.5), {}, inf, known(0)},
+
 		ZeroGrads:       []int64{0, -1, 3, math.MaxInt64},
 		NonFinite:       known(2),
 		NonFiniteParams: []monitor.NonFiniteParam{{Param: 2, NaN: 3}, {Param: 3, PosInf: 1, NegInf: 2}},
@@ -129,7 +132,7 @@ func TestTheLines(t *testing.T) {
 		`"params":\[\{"name":"w","shape":\[3,2\],"numel":6,"constant":0.5\},\{"name":"s","shape":\[\],"numel":1\},\{\}\],`+
 		`"config":\{"a":"NaN","b":1,"f":"0x[0-9a-f]+","list":\[1.5,"-Inf"\]\}\}`+"\n$", lines[0])
 	require.Equal(t, `{"type":"step","step":7,"t":1.25,"loss":"NaN","lr":0.001,"grad_norm":"+Inf",`+
-		`"param_grad_norms":[0.1,null,"NaN","+Inf"],"param_norms":[1,2,3,4],"update_norms":[1e-300,5e-324,1.7976931348623157e+308,0],`+
+		`"param_grad_norms":[0.1,null,"NaN","+Inf"],"param_norms":[1,2,3,4],"update_norms":[1e-300,5e-324,1.7976931348623157e+308,0],"param_elasticities":[0.5,null,"+Inf",0],`+
 		`"zero_grads":[0,null,3,9223372036854775807],"nonfinite":2,"nonfinite_params":[{"param":2,"nan":3,"pos_inf":0,"neg_inf":0},{"param":3,"nan":0,"pos_inf":1,"neg_inf":2}],"zeroed":6,"clip":{"policy":"groups","clipped":true,"factor":0.5,"threshold":12,"norm_after":6,"lower":-2,"upper":"+Inf","param_factors":[1,null,0,0.25],"groups":[{"name":"a","clipped":true,"norm":24,"norm_after":6,"threshold":6},{"name":"b","clipped":false}]},"successive":{"cosine":-0.75,"cosine2":1,"dot":"-Inf","error":0.0625},"action":"skip",`+
 		`"curvature":{"gthg":-3,"rayleigh":"-Inf","rho":-0.5,"rho_preconditioned":30,"rho_limit":3.8,"predicted_change":-0.25,"loss_change":-0.125,"gtu":-2,"uthu":-4,`+
 		`"param_gthg":[-5,null,"NaN",2],"lambda_max":5,"lambda_max_residual":0.25,"lambda_min":-1,"lambda_min_residual":0.125,"converged":true,`+

@@ -103,6 +103,7 @@ func (s *paramsObject) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 		{"param_grad_norms", s.ParamGradNorms},
 		{"param_norms", s.ParamNorms},
 		{"update_norms", s.UpdateNorms},
+		{"param_elasticities", s.ParamElasticities},
 	} {
 		if a.values == nil {
 			continue

@@ -208,7 +208,7 @@ func TestAFullQueueDropsStepsBeforeEvents(t *testing.T) {
 func TestAQueueIsBoundedInBytes(t *testing.T) {
 	release := make(chan struct{})
 	p := &probe{before: func(string) error { <-release; return nil }}
-	h := start(map[string]*probe{"p": p}, WithBytes(100_000))
+	h := start(map[string]*probe{"p": p}, WithBytes(110_000))
 	require.Eventually(t, func() bool { return len(p.seen()) == 1 }, 10*time.Second, time.Millisecond)
 	s := monitor.Step{ParamGradNorms: make([]monitor.Number, 1000), ZeroGrads: make([]int64, 1000)}
 	for range 50 {
@@ -393,8 +393,11 @@ func full(params int) (everything, little *monitor.Step) {
 		ParamGradNorms: make([]monitor.Number, params),
 		ParamNorms:     make([]monitor.Number, params),
 		UpdateNorms:    make([]monitor.Number, params),
-		ZeroGrads:      make([]int64, params),
-		Curvature:      &monitor.Curvature{},
+
+		ParamElasticities: make([]monitor.Number, params),
+
+		ZeroGrads: make([]int64, params),
+		Curvature: &monitor.Curvature{},
 	}
 	return everything, &monitor.Step{ParamGradNorms: make([]monitor.Number, params)}
 }

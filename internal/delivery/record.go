@@ -22,6 +22,7 @@ func (r *record) fill(s *monitor.Step) {
 	r.step.ParamGradNorms = r.space.ParamGradNorms
 	r.step.ParamNorms = r.space.ParamNorms
 	r.step.UpdateNorms = r.space.UpdateNorms
+	r.step.ParamElasticities = r.space.ParamElasticities
 	r.step.ZeroGrads = r.space.ZeroGrads
 	r.step.NonFiniteParams = r.space.NonFiniteParams
 	r.step.Clip.ParamFactors, r.step.Clip.Groups = r.space.Clip.ParamFactors, r.space.Clip.Groups
@@ -30,6 +31,7 @@ func (r *record) fill(s *monitor.Step) {
 	keep(&r.space.ParamGradNorms, r.step.ParamGradNorms)
 	keep(&r.space.ParamNorms, r.step.ParamNorms)
 	keep(&r.space.UpdateNorms, r.step.UpdateNorms)
+	keep(&r.space.ParamElasticities, r.step.ParamElasticities)
 	keep(&r.space.ZeroGrads, r.step.ZeroGrads)
 	keep(&r.space.NonFiniteParams, r.step.NonFiniteParams)
 	keep(&r.space.Clip.ParamFactors, r.step.Clip.ParamFactors)
@@ -39,7 +41,7 @@ func (r *record) fill(s *monitor.Step) {
 	}
 	const number, count = int(unsafe.Sizeof(monitor.Number{})), int(unsafe.Sizeof(int64(0)))
 	r.bytes = int(unsafe.Sizeof(*r)) + count*cap(r.space.ZeroGrads) +
-		number*(cap(r.space.ParamGradNorms)+cap(r.space.ParamNorms)+cap(r.space.UpdateNorms)+cap(r.space.Clip.ParamFactors)) +
+		number*(cap(r.space.ParamGradNorms)+cap(r.space.ParamNorms)+cap(r.space.UpdateNorms)+cap(r.space.ParamElasticities)+cap(r.space.Clip.ParamFactors)) +
 		int(unsafe.Sizeof(monitor.ClipGroup{}))*cap(r.space.Clip.Groups) +
 		int(unsafe.Sizeof(monitor.NonFiniteParam{}))*cap(r.space.NonFiniteParams)
 	if c := r.space.Curvature; c != nil {

@@ -17,7 +17,7 @@ func everything(i int64) *monitor.Step {
 	n := func(v float64) monitor.Number { return monitor.Known(v * (1 + 0.1*math.Sin(float64(i)))) }
 	all := []monitor.Number{n(1), n(2), n(3)}
 	return &monitor.Step{Step: i, T: monitor.Known(0.01 * float64(i)), Loss: n(2), LR: n(0.1), GradNorm: n(4), GTGSeconds: n(1e-4),
-		ParamGradNorms: all, ParamNorms: all, UpdateNorms: all,
+		ParamGradNorms: all, ParamNorms: all, UpdateNorms: all, ParamElasticities: all,
 		Clip:      monitor.Clip{Policy: "norm", Clipped: true, Factor: n(0.5), Threshold: n(2), NormAfter: n(2)},
 		Curvature: &monitor.Curvature{GTHG: n(math.Cos(float64(i))), Rho: n(1), RhoLimit: n(2), LambdaMax: n(9), LambdaMin: n(-1)}}
 }

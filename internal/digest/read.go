@@ -170,7 +170,7 @@ func (b *batch) fill(lines *runlog.Reader) (more bool) {
 		if s := line.Step; s != nil {
 			it.step.CopyFrom(s)
 			it.Line.Step = &it.step
-			size += len(s.ParamGradNorms) + len(s.ParamNorms) + len(s.UpdateNorms) + len(s.ZeroGrads)
+			size += len(s.ParamGradNorms) + len(s.ParamNorms) + len(s.UpdateNorms) + len(s.ParamElasticities) + len(s.ZeroGrads)
 		}
 		if err != nil && !errors.As(err, new(*runlog.LineError)) {
 			return false

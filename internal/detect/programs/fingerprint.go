@@ -8,7 +8,7 @@ import (
 )
 
 // version changes with what all programs have in common and no recipe tells.
-const version = 5
+const version = 6
 
 // Fingerprint is a fingerprint of all that the case's run with the seed depends
 // on. How its outcome is judged is no part of it.
