@@ -12,6 +12,11 @@ const (
 	// deadAlive is the share of zeros below which a gradient must once have
 	// been for "nearly all" of it to count.
 	deadAlive = 0.9
+	// deadMostly is the share of zeros from which on a weight counts whose gradient once
+	// had fewer than deadFew, where the loss has gone back by deadLost of its progress.
+	deadMostly = 0.8
+	deadFew    = 0.5
+	deadLost   = 0.5
 	// deadQuiet is how many records without such a parameter end it.
 	deadQuiet = 50
 )
@@ -43,6 +48,17 @@ func (r *record) dead() bool {
 	return r.Zero >= deadRecords || r.Nearly >= deadRecords && r.Low < deadAlive
 }
 
+// mostly is the same where more than half of the units have died since the run began and
+// the loss went back with them: what is left cannot tell examples apart.
+func (r *record) mostly() bool { return r.Mostly >= deadRecords && r.Low < deadFew }
+
+// lost says whether the loss has gone back by a real part of its progress.
+func (c *Course) lost(share float64) bool {
+	level, ok := c.Level()
+	progress := c.Progress()
+	return ok && progress > frozenReal*math.Abs(c.Start()) && level-c.now.Best > max(share*progress, 2*c.now.BestNoise)
+}
+
 func (d *dead) Observe(_ *Step, c *Course) Condition {
 	// No gradient at all: a loss of 0 has none to give, and one that has come down may have
 	// reached where it ends.
@@ -66,14 +82,19 @@ func (d *dead) Observe(_ *Step, c *Course) Condition {
 		return Undecided
 	}
 	d.count = 0
+	lost := c.lost(deadLost)
 	for i := range c.now.Params {
 		r := &c.now.Params[i]
-		if !r.dead() || r.Had == 0 && (symmetric > 0 || r.Norm == 0) {
+		mostly := lost && len(d.run.Params[i].Shape) > 1 && r.mostly()
+		if !r.dead() && !mostly || r.Had == 0 && (symmetric > 0 || r.Norm == 0) {
 			continue
 		}
 		if d.count == 0 || d.run.Params[i].Numel > d.run.Params[d.worst].Numel {
 			d.worst, d.records, d.share = i, max(r.Zero, r.Nearly), 1
-			if r.Zero == 0 {
+			switch {
+			case !r.dead():
+				d.records, d.share = r.Mostly, r.Mean
+			case r.Zero == 0:
 				d.share = r.Share
 			}
 		}

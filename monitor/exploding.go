@@ -32,14 +32,18 @@ const (
 	// examples differ by as much.
 	explodingRunaway = 1e4
 	explodingRun     = 5
-	// explodingForward is how large the last layer's input is at least, and how many
-	// times the first layer's, over explodingForwardStay of the run's first records;
+	// explodingForward is how large the large inputs of layers are at least, and how many
+	// times the smallest, over explodingForwardStay of the run's first records;
 	// explodingSurely is the same over forwardFew of them. It has ended when
 	// explodingLeft is left of the gradient norm.
-	explodingForward     = 100
+	explodingForward     = 50
 	explodingForwardStay = 16
-	explodingSurely      = 1e4
+	explodingSurely      = 500
 	explodingLeft        = 0.01
+	// explodingLeast is what both are in each of the records, and explodingMute the elasticity
+	// of the loss below which no weight matters.
+	explodingLeast = 5
+	explodingMute  = 0.1
 	// explodingClipped is what clipping leaves of the gradient's length at most, and
 	// explodingClippedDepth how many times the last weights' gradient the first weights'
 	// is, along such a line, for explodingDepthStay records.
@@ -68,7 +72,7 @@ const (
 //     that it ends in;
 //   - in depth, geometrically from the last weights to the first, while the loss does not
 //     improve, or clipping leaves next to nothing of the gradient;
-//   - forward, from the first layer's input to the last's, at the run's beginning: the
+//   - forward, from some layers' inputs to others', at the run's beginning: the
 //     signal that explodes makes gradients that do, in every layer alike, and clipping
 //     hides neither;
 //   - in the first steps, which were a thousand times as steep as those that followed: they have
@@ -189,7 +193,9 @@ func (d *exploding) observeStart(c *Course, norm float64, settled bool) {
 	f := &c.now.Forward
 	d.forward, d.thrown = *f, c.now.FirstNorm-c.Baseline()
 	size := min(f.Size, f.Growth)
-	explodes := c.now.Records <= forwardRecords && len(c.slope.layers) >= depthLayers &&
+	// Where the loss depends on no weight, biases' gradients cancel rather than inputs explode.
+	mute := c.now.Elasticity.Count > 0 && c.now.Elasticity.Most < explodingMute
+	explodes := c.now.Records <= forwardRecords && !mute && f.Least > math.Log(explodingLeast) &&
 		(f.Records >= forwardFew && size > math.Log(explodingSurely) || f.Records >= explodingForwardStay && size > math.Log(explodingForward))
 	d.now.Forward.observe(explodes, settled && norm < c.Baseline()+math.Log(explodingLeft), 1, explodingQuiet)
 	thrown := c.now.NormCount == early && d.thrown > math.Log(explodingThrown)
@@ -227,7 +233,7 @@ func (d *exploding) Explain(e *Event) {
 	case now.Forward.On:
 		e.Values["forward_growth"], e.Values["size"] = math.Exp(min(d.forward.Growth, 400)), math.Exp(min(d.forward.Size, 400))
 		e.Advice = "Initialise the weights for the activation that they have (He and others 2015), or add normalisation layers: clipping alone does not help here."
-		e.Summary = fmt.Sprintf("The signal explodes on its way forward, and the gradients with it: what the last layer is given is about %.3g in size, %.3g times what the first is.",
+		e.Summary = fmt.Sprintf("The signal explodes on its way forward, and the gradients with it: what some layers are given is about %.3g in size, %.3g times what others are.",
 			e.Values["size"], e.Values["forward_growth"])
 	case now.Thrown.On:
 		e.Values["first"] = math.Exp(min(d.thrown, 400))

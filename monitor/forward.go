@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -11,6 +12,8 @@ const (
 	forwardRecords = 64
 	forwardFew     = 3
 	forwardInput   = 16
+	// forwardHuge is one of how many layers may look as if it were given huge inputs.
+	forwardHuge = 4
 )
 
 // forward is how the signal changes on its way through the network, as the gradients
@@ -20,13 +23,18 @@ const (
 // followed at the run's beginning, before a bias's gradient has come near 0.
 type forward struct {
 	Records int64 `json:"records"`
-	// Size is the logarithm of the size of the last layer's input, Growth the same less
-	// that of the first layer's: both are means over the records.
+	// Size is the logarithm of the size of the largest inputs that layers are given, but for
+	// the largest quarter and one at least; Growth the same less that of the smallest. Both
+	// are means over the records. Layers need no order, and there may be several branches.
 	Size   float64 `json:"size"`
 	Growth float64 `json:"growth"`
+	// Least is the smallest that either was in one record: a network that begins well and is
+	// driven to explode by its first steps has small ones.
+	Least float64 `json:"least"`
 	// Input is the logarithm of the size of the first layer's input, over the first
-	// forwardInput records: later a bias's gradient may be all but gone.
-	Input float64 `json:"input"`
+	// forwardInput records that tell: later a bias's gradient may be all but gone.
+	Input  float64 `json:"input"`
+	Inputs int64   `json:"inputs"`
 }
 
 // layer is a weight and the bias of the same layer, with what turns the ratio of their
@@ -76,19 +84,35 @@ func (l *layer) input(norms []Number) (size float64, ok bool) {
 }
 
 // observe takes the norms of one step's gradients.
-func (f *forward) observe(layers []layer, norms []Number) {
-	if len(layers) == 0 || f.Records >= forwardRecords {
+func (f *forward) observe(s *slope, norms []Number) {
+	if len(s.layers) == 0 || f.Records >= forwardRecords {
 		return
 	}
-	first, ok := layers[0].input(norms)
-	last, ok2 := layers[len(layers)-1].input(norms)
-	if !ok || !ok2 {
+	sizes, seen := &s.sizes[0], 0
+	for i := range s.layers[:min(len(s.layers), depthSeen)] {
+		v, ok := s.layers[i].input(norms)
+		if !ok {
+			continue
+		}
+		if i == 0 && f.Inputs < forwardInput {
+			f.Inputs++
+			f.Input += (v - f.Input) / float64(f.Inputs)
+		}
+		sizes[seen] = v
+		seen++
+	}
+	if seen < depthLayers {
 		return
 	}
+	sorted := sizes[:seen]
+	slices.Sort(sorted)
+	// A bias whose gradient is 0 but for rounding, such as that of an attention's keys, makes
+	// its layer's input look huge.
+	large := sorted[seen-1-max(seen/forwardHuge, 1)]
 	f.Records++
-	if f.Records <= forwardInput {
-		f.Input += (first - f.Input) / float64(f.Records)
+	f.Size += (large - f.Size) / float64(f.Records)
+	f.Growth += (large - sorted[0] - f.Growth) / float64(f.Records)
+	if least := min(large, large-sorted[0]); f.Records == 1 || least < f.Least {
+		f.Least = least
 	}
-	f.Size += (last - f.Size) / float64(f.Records)
-	f.Growth += (last - first - f.Growth) / float64(f.Records)
 }

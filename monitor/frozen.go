@@ -24,6 +24,9 @@ const (
 	frozenMost  = 0.3
 	frozenReal  = 0.1
 	frozenNoise = 3
+	// frozenBack is the share of its progress by which the loss leaps back where units have
+	// surely died.
+	frozenBack = 0.3
 	// frozenQuiet is how many records with all gradients back end it.
 	frozenQuiet = 20
 )
@@ -127,7 +130,7 @@ func (d *frozen) silenced(c *Course) int64 {
 	}
 	if began := c.now.Judged - since; d.now.Began != began {
 		d.now.Began = began
-		d.now.Dying = d.split(params, since) && (survivors > 1 || !c.undisturbed(since))
+		d.now.Dying = d.split(params, since) && (survivors > 1 || !c.undisturbed(since)) || survivors > 1 && c.thrownBack(since)
 	}
 	if d.now.Dying {
 		return 0
@@ -160,6 +163,18 @@ func (d *frozen) split(params []record, since int64) bool {
 		}
 	}
 	return true
+}
+
+// thrownBack says whether the loss, that many records ago, leapt back towards its start, as
+// it does where units die and not where parameters only stay what they are: whatever the
+// network's branches and the order of its parameters.
+func (c *Course) thrownBack(ago int64) bool {
+	w := &c.now.Losses
+	if ago >= int64(w.n) {
+		return false
+	}
+	older, newer := w.halves(int(ago))
+	return c.Progress() > frozenReal*math.Abs(c.Start()) && newer-older > max(frozenBack*c.Progress(), frozenNoise*c.now.BestNoise)
 }
 
 // undisturbed says whether the loss went on, that many records ago, from where it

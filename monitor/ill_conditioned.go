@@ -165,7 +165,7 @@ func (d *illConditioned) observeInputs(c *Course) {
 	d.input = c.now.Forward.Input
 	left := c.now.Losses.sorted[0] > 0 && level > illInputLeft*c.origin()
 	limits := k.Rhos.surely(0.5) > illInputMedian*k.RhoLimit || k.Rhos.surely(illQuantile) > k.RhoLimit
-	large := c.now.Forward.Records >= forwardInput && d.input > math.Log(illInput)
+	large := c.now.Forward.Inputs >= forwardInput && d.input > math.Log(illInput)
 	lasting(&d.now.Inputs, &d.now.InputsFrom, c, large && left && limits && c.now.LossCount >= illLosses,
 		!left || k.Rhos.median() < illCalm*illInputMedian*k.RhoLimit && k.Rhos.quantile(illQuantile) < k.RhoLimit)
 }

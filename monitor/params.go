@@ -11,6 +11,8 @@ type record struct {
 	Undefined int64   `json:"undefined"` // the same for no gradient at all
 	Share     float64 `json:"share"`     // of exact zeros when it last was not 0; -1 when not measured
 	Low       float64 `json:"low"`       // the lowest share so far; 1 when not measured
+	Mean      float64 `json:"mean"`      // of the share, over about the last 32 records that had it
+	Mostly    int64   `json:"mostly"`    // records in a row in which that was deadMostly at least
 	Norm      float64 `json:"norm"`      // of the parameter itself when it was last measured; -1 when never
 }
 
@@ -90,7 +92,7 @@ func (c *Course) observeParams(s *Step) {
 	c.now.Judged++
 	if norms != nil {
 		c.now.Depth.observe(&c.slope, norms)
-		c.now.Forward.observe(c.slope.layers, norms)
+		c.now.Forward.observe(&c.slope, norms)
 	}
 	for i := range params {
 		r := &params[i]
@@ -112,6 +114,10 @@ func (c *Course) observeParams(s *Step) {
 			continue
 		}
 		r.Low = min(r.Low, share)
+		r.Mean += max(depthWeight, 1/float64(r.Had)) * (share - r.Mean)
+		if r.Mostly++; r.Mean < deadMostly {
+			r.Mostly = 0
+		}
 		if r.Nearly++; share < nearlyAll {
 			r.Nearly = 0
 		}
