@@ -1,15 +1,10 @@
 package monitor
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 const (
-	// depthSeen is how many weights, the last ones, the median is of.
+	// depthSeen is how many weights, the last ones, quantiles are of.
 	depthSeen = 256
-	// depthEvery is in which record the median is taken.
-	depthEvery = 8
 	// depthLayers is how many weight tensors with a gradient it takes to speak
 	// of a trend through depth, depthTwo to compare them with the last bias.
 	depthLayers = 4
@@ -32,9 +27,6 @@ type depth struct {
 	Gain float64 `json:"gain"`
 	// Fit is the share of the variance that the line explains.
 	Fit float64 `json:"fit"`
-	// Half is the logarithm of the median weight's norm over the last's, again of the weaker
-	// of norm and root mean square: half of the weights get no more.
-	Half float64 `json:"half"`
 	// Reach is the logarithm of the largest root mean square of a weight's gradient
 	// over that of the last bias, which nothing attenuates. Where both activations and
 	// gradients shrink from layer to layer, all weights get the same little.
@@ -50,8 +42,8 @@ type slope struct {
 	wide  float64 // half the logarithm of its size
 	// The weights that have a bias beside them.
 	layers []layer
-	// Space for the logarithms of the weights' norms and root mean squares.
-	sizes [2][depthSeen]float64
+	// Space to sort in.
+	sizes [depthSeen]float64
 }
 
 func newSlope(run *Run) slope {
@@ -101,25 +93,12 @@ func (l *line) fit() (slope, share float64) {
 	return xy / xx, min(xy*xy/(xx*yy), 1)
 }
 
-// half is the weaker of the logarithms of the medians over the last values.
-func half(sizes [][depthSeen]float64, seen int) float64 {
-	weaker := math.Inf(-1)
-	for i := range sizes {
-		last := sizes[i][(seen-1)%depthSeen]
-		sorted := sizes[i][:min(seen, depthSeen)]
-		slices.Sort(sorted)
-		weaker = max(weaker, sorted[(len(sorted)-1)/2]-last)
-	}
-	return weaker
-}
-
 // observe takes the norms of one step's gradients.
 func (d *depth) observe(s *slope, norms []Number) {
 	if len(s.index) < depthTwo {
 		return
 	}
 	var plain, mean line
-	sizes, seen := &s.sizes, 0
 	most := math.Inf(-1)
 	for at, i := range s.index {
 		if v, ok := norms[i].Finite(); ok && v > 0 {
@@ -127,8 +106,6 @@ func (d *depth) observe(s *slope, norms []Number) {
 			plain.add(float64(at), y)
 			mean.add(float64(at), y-s.half[at])
 			most = max(most, y-s.half[at])
-			sizes[0][seen%depthSeen], sizes[1][seen%depthSeen] = y, y-s.half[at]
-			seen++
 		}
 	}
 	if plain.n < depthTwo || 2*plain.n < float64(len(s.index)) {
@@ -155,7 +132,4 @@ func (d *depth) observe(s *slope, norms []Number) {
 	gain *= -float64(len(s.index) - 1)
 	d.Gain += weight * (gain - d.Gain)
 	d.Fit += weight * (fit - d.Fit)
-	if d.Records%depthEvery == 1 { // sorting costs more than all the rest
-		d.Half += min(depthEvery*weight, 1) * (half(sizes[:], seen) - d.Half)
-	}
 }

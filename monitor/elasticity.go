@@ -36,7 +36,7 @@ func (e *elasticity) observe(s *slope, values []Number) {
 			e.Peaks[at] = max(e.Peaks[at], v)
 		}
 		if e.Peaks[at] > 0 {
-			s.sizes[0][seen%depthSeen] = e.Peaks[at]
+			s.sizes[seen%depthSeen] = e.Peaks[at]
 			seen++
 		}
 	}
@@ -44,7 +44,7 @@ func (e *elasticity) observe(s *slope, values []Number) {
 		e.Count = 0
 		return
 	}
-	sorted := s.sizes[0][:min(seen, depthSeen)]
+	sorted := s.sizes[:min(seen, depthSeen)]
 	slices.Sort(sorted)
 	e.Quarter, e.Most = sorted[(len(sorted)-1)/4], sorted[len(sorted)-1]
 }

@@ -14,6 +14,9 @@ const (
 	forwardInput   = 16
 	// forwardHuge is one of how many layers may look as if it were given huge inputs.
 	forwardHuge = 4
+	// forwardNone is from which size on an input is that of a bias without a gradient rather
+	// than one in large units.
+	forwardNone = 1e5
 )
 
 // forward is how the signal changes on its way through the network, as the gradients
@@ -31,10 +34,12 @@ type forward struct {
 	// Least is the smallest that either was in one record: a network that begins well and is
 	// driven to explode by its first steps has small ones.
 	Least float64 `json:"least"`
-	// Input is the logarithm of the size of the first layer's input, over the first
-	// forwardInput records that tell: later a bias's gradient may be all but gone.
+	// Input is the logarithm of the size of the largest input of a layer, over the first
+	// forwardInput records that tell: later a bias's gradient may be all but gone. Layer is
+	// whose it was in the last of them.
 	Input  float64 `json:"input"`
 	Inputs int64   `json:"inputs"`
+	Layer  int     `json:"layer"`
 }
 
 // layer is a weight and the bias of the same layer, with what turns the ratio of their
@@ -88,18 +93,23 @@ func (f *forward) observe(s *slope, norms []Number) {
 	if len(s.layers) == 0 || f.Records >= forwardRecords {
 		return
 	}
-	sizes, seen := &s.sizes[0], 0
+	sizes, seen := &s.sizes, 0
+	most, at := math.Inf(-1), -1
 	for i := range s.layers[:min(len(s.layers), depthSeen)] {
 		v, ok := s.layers[i].input(norms)
 		if !ok {
 			continue
 		}
-		if i == 0 && f.Inputs < forwardInput {
-			f.Inputs++
-			f.Input += (v - f.Input) / float64(f.Inputs)
+		if v > most && v < math.Log(forwardNone) {
+			most, at = v, i
 		}
 		sizes[seen] = v
 		seen++
+	}
+	if at >= 0 && f.Inputs < forwardInput {
+		f.Inputs++
+		f.Input += (most - f.Input) / float64(f.Inputs)
+		f.Layer = at
 	}
 	if seen < depthLayers {
 		return

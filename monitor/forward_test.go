@@ -206,15 +206,19 @@ func TestForwardWantsGradients(t *testing.T) {
 	var f forward
 	f.observe(&slope{}, sizes(1, 1, 1, 1, 1))
 	require.Zero(t, f)
-	// Four layers are enough, three are not, and the first has to be one to say what it is given.
-	f.observe(&s, sizes(0, 1, 1, 1, 0))
+	f.observe(&s, sizes(0, 0, 0, 0, 0))
 	require.Zero(t, f)
+	// Four layers are enough to compare, and three are not; one says what it is given, but not
+	// with a bias whose gradient is as good as none.
+	f.observe(&s, sizes(0, 1, math.Exp(2), math.Exp(30), 0))
+	require.Equal(t, forward{Inputs: 1, Input: 2, Layer: 2}, f)
 	few := sizes(1, 1, 1, 1, 1)
 	few[0], few[9] = Known(math.Inf(1)), Number{}
 	f.observe(&s, few)
-	require.Zero(t, f)
+	require.Zero(t, f.Records)
+	f = forward{}
 	f.observe(&s, sizes(0, 1, 1, 1, 1))
-	require.Equal(t, forward{Records: 1}, f)
+	require.Equal(t, forward{Records: 1, Inputs: 1, Layer: 1}, f)
 	f = forward{}
 	for range forwardRecords {
 		f.observe(&s, sizes(math.E, math.Exp(7), math.Exp(-2), 1, math.Exp(3)))
@@ -224,7 +228,9 @@ func TestForwardWantsGradients(t *testing.T) {
 	require.EqualValues(t, forwardInput, f.Inputs)
 	require.InDelta(t, 3, f.Size, 1e-12)
 	require.InDelta(t, 5, f.Growth, 1e-12)
-	require.InDelta(t, 1, f.Input, 1e-12)
+	require.InDelta(t, 7, f.Input, 1e-12)
+	require.Equal(t, 1, f.Layer)
+	require.InDelta(t, 3, f.Least, 1e-12)
 }
 
 func TestLayers(t *testing.T) {

@@ -30,7 +30,13 @@ const (
 	// the share of illMedian below which that has ended.
 	illLosses  = 500
 	illSettled = 0.75
-	// illInput is how large the inputs of the first layer are at least, beside inputs of unit
+	// illCosine is the mean cosine of successive gradients below which the steps go from wall
+	// to wall of a valley while the run creeps along its floor: where the high quantile of
+	// ρ is above illWalls of the limit too, and the loss above illWallsLeft of where it began.
+	illCosine    = -0.35
+	illWalls     = 0.7
+	illWallsLeft = 0.55
+	// illInput is how large the inputs of a layer are at least, beside inputs of unit
 	// variance, to be the reason why curvature limits the step: it grows with their square.
 	// It does where the median of ρ is above illInputMedian of the limit or its high quantile
 	// above the limit, and the loss above illInputLeft of where it began.
@@ -50,8 +56,10 @@ const (
 //   - a high quantile of the last 64 measured ρ = η·gᵀHg/gᵀg is above what the
 //     optimizer tolerates ([StabilityLimit]), or, where the loss has never come down, their
 //     median above a good part of it, or
-//   - the same, less strictly, where the first layer's inputs are large, whether the loss
+//   - the same, less strictly, where a layer's inputs are large, whether the loss
 //     improves or not, or
+//   - ρ is near that limit, successive gradients point against each other, and most of the
+//     loss is left, whether it creeps down or not, or
 //   - gᵀHg has grown more than tenfold against the level of its first
 //     measurements, by more than the error of both and beyond what gᵀg has,
 //     while gᵀg has not shrunk (Deep
@@ -72,23 +80,27 @@ type illConditioned struct {
 	growth, gtg       float64
 	input             float64
 	hasLoss, half     bool
-	first             string // the first weight with a bias beside it
+	cosine            float64
+	weights           []string // those with a bias beside them
+	large             string   // the one whose layer is given the largest inputs
 }
 
 type illState struct {
 	Rho    latch `json:"rho"`
 	Growth latch `json:"growth"`
 	Inputs latch `json:"inputs"`
+	Walls  latch `json:"walls"`
 	// The records up to the last measurement at which it did not hold.
 	RhoFrom    int64 `json:"rho_from"`
 	GrowthFrom int64 `json:"growth_from"`
 	InputsFrom int64 `json:"inputs_from"`
+	WallsFrom  int64 `json:"walls_from"`
 }
 
 func newIllConditioned(run *Run) *illConditioned {
 	d := &illConditioned{}
-	if l := newSlope(run).layers; len(l) > 0 {
-		d.first = run.Params[l[0].weight].Name
+	for _, l := range newSlope(run).layers {
+		d.weights = append(d.weights, run.Params[l.weight].Name)
 	}
 	return d
 }
@@ -108,7 +120,8 @@ func (d *illConditioned) Observe(_ *Step, c *Course) Condition {
 	d.observeRho(c, held || d.half, learning && !d.half)
 	d.observeGrowth(c, held, learning)
 	d.observeInputs(c)
-	if d.now.Rho.On || d.now.Growth.On || d.now.Inputs.On {
+	d.observeWalls(c)
+	if d.now.Rho.On || d.now.Growth.On || d.now.Inputs.On || d.now.Walls.On {
 		return Holding
 	}
 	return Clear
@@ -162,12 +175,29 @@ func (d *illConditioned) observeInputs(c *Course) {
 		return
 	}
 	level, _ := c.Level()
-	d.input = c.now.Forward.Input
+	if d.input = c.now.Forward.Input; c.now.Forward.Layer < len(d.weights) {
+		d.large = d.weights[c.now.Forward.Layer]
+	}
 	left := c.now.Losses.sorted[0] > 0 && level > illInputLeft*c.origin()
 	limits := k.Rhos.surely(0.5) > illInputMedian*k.RhoLimit || k.Rhos.surely(illQuantile) > k.RhoLimit
 	large := c.now.Forward.Inputs >= forwardInput && d.input > math.Log(illInput)
 	lasting(&d.now.Inputs, &d.now.InputsFrom, c, large && left && limits && c.now.LossCount >= illLosses,
 		!left || k.Rhos.median() < illCalm*illInputMedian*k.RhoLimit && k.Rhos.quantile(illQuantile) < k.RhoLimit)
+}
+
+// observeWalls judges steps that cross the valley rather than follow it.
+func (d *illConditioned) observeWalls(c *Course) {
+	k, s := &c.now.Curvature, &c.now.Successive
+	if k.RhoLimit == 0 || k.Rhos.n < illMeasured || k.Preconditioned || s.Cosines.n < signalMeasured {
+		return
+	}
+	var err float64
+	d.cosine, err = s.Cosines.mean()
+	level, _ := c.Level()
+	left := c.now.Losses.sorted[0] > 0 && level > illWallsLeft*c.origin()
+	walls := d.cosine+2*err < illCosine && k.Rhos.surely(illQuantile) > illWalls*k.RhoLimit
+	lasting(&d.now.Walls, &d.now.WallsFrom, c, walls && left && c.now.LossCount >= illLosses,
+		!left || d.cosine > illCalm*illCosine)
 }
 
 // lasting is a latch that wants illRecords records besides illStay measurements.
@@ -195,11 +225,16 @@ func (d *illConditioned) Explain(e *Event) {
 	case e.State == Resolved:
 		e.Summary = fmt.Sprintf("The step suits the curvature again, or the loss improves; the curvature had stood in the way since step %d.", e.Since)
 	case d.now.Inputs.On && !d.now.Growth.On:
-		e.Param = d.first
+		e.Param = d.large
 		e.Values["rho_median"], e.Values["input"] = d.median, math.Exp(min(d.input, 690))
 		e.Advice = "Normalise the inputs to zero mean and unit variance; until then use an adaptive optimizer."
 		e.Summary = fmt.Sprintf("The inputs of %s are about %.3g in size, and the curvature, which grows with their square, limits the step: ρ = η·gᵀHg/gᵀg has a median of %.3g and a high quantile of %.3g, at a limit of %.3g, with most of the loss still to be learned.",
-			d.first, e.Values["input"], d.median, d.rho, d.limit)
+			d.large, e.Values["input"], d.median, d.rho, d.limit)
+	case d.now.Walls.On && !d.now.Rho.On && !d.now.Growth.On:
+		e.Values["cosine"] = d.cosine
+		e.Advice = "Normalise the inputs, add normalisation layers, or use momentum or an adaptive optimizer; a lower learning rate alone ends the jumps and is slower still."
+		e.Summary = fmt.Sprintf("The steps go from wall to wall of a valley: successive gradients have a mean cosine of %.2f, a tenth of the recent values of ρ = η·gᵀHg/gᵀg lie above %.3g, at a limit of %.3g, and most of the loss is still to be learned.",
+			d.cosine, d.rho, d.limit)
 	case d.now.Rho.On && d.rho < d.limit:
 		e.Values["rho_median"] = d.median
 		e.Summary = fmt.Sprintf("The curvature uses up the step: ρ = η·gᵀHg/gᵀg has a median of %.3g, where 2 is what a step wins to the first order and the optimizer's limit is %.3g, and %s.",

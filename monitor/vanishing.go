@@ -18,9 +18,6 @@ const (
 	vanishingChance   = 300
 	vanishingProgress = 0.25
 	vanishingStart    = 0.5
-	// vanishingHalf is the share of the last weights' gradient that half of the weights get
-	// no more than.
-	vanishingHalf = 1e-2
 	// vanishingLearned is the share of its start by which the loss has come down at most
 	// where a trend and a flat loss are enough.
 	vanishingLearned = 0.8
@@ -76,7 +73,6 @@ type vanishing struct {
 	memory[vanishingState]
 	run                        *Run
 	gain, shrunk, level, start float64
-	half                       float64
 	elasticity                 float64
 	reach                      float64
 	radius                     radius
@@ -108,22 +104,21 @@ func (d *vanishing) Observe(_ *Step, c *Course) Condition {
 	}
 	now := &d.now
 	level, hasLoss := c.Level()
-	d.level, d.start, d.gain, d.half = level, c.Start(), c.now.Depth.Gain, c.now.Depth.Half
+	d.level, d.start, d.gain = level, c.Start(), c.now.Depth.Gain
 	if c.grads {
 		depth := &c.now.Depth
 		limit, far := math.Log(vanishingDepth), math.Log(vanishingFar)
 		chance := c.now.Records >= vanishingChance && depth.Records >= early
 		stuck := hasLoss && !c.progressed(vanishingProgress)
-		trend := chance && (depth.Fit > vanishingFit && depth.Gain < limit || depth.Half < math.Log(vanishingHalf))
+		trend := chance && depth.Fit > vanishingFit && depth.Gain < limit
 		d.reach = depth.Reach
 		short := chance && depth.Reach < math.Log(vanishingReach)
 		if (trend || short) && !stuck && hasLoss {
 			stuck = c.flat() && (!c.progressed(vanishingStart) || trend && !c.progressed(vanishingLearned)) ||
 				trend && depth.Gain < math.Log(vanishingDeep) && c.settledDown()
 		}
-		trend = trend && (stuck || depth.Fit > vanishingFit && depth.Gain < far)
-		back := depth.Gain > vanishingCalm*limit && depth.Half > vanishingCalm*math.Log(vanishingHalf)
-		now.Depth.observe(trend, back || hasLoss && !stuck && depth.Gain > vanishingCalm*far, vanishingStay, vanishingQuiet)
+		trend = trend && (stuck || depth.Gain < far)
+		now.Depth.observe(trend, depth.Gain > vanishingCalm*limit || hasLoss && !stuck && depth.Gain > vanishingCalm*far, vanishingStay, vanishingQuiet)
 		now.Reach.observe(short && stuck, !short || !stuck, vanishingReachStay, vanishingQuiet)
 	}
 	norm, ok := c.NormLevel()
@@ -192,10 +187,6 @@ func (d *vanishing) Explain(e *Event) {
 		e.Param = d.first
 		e.Summary = fmt.Sprintf("The loss hardly depends on many of the weights: a quarter of them could be changed by all of their size at any time so far, and it would have changed by no more than %.2g of itself.",
 			d.elasticity)
-	case d.half < d.gain:
-		e.Values["half"] = math.Exp(max(d.half, -690))
-		e.Param = d.first
-		e.Summary = fmt.Sprintf("The gradient vanishes through depth: half of the weights get less than %.3g of what %s gets.", e.Values["half"], d.last)
 	default:
 		e.Param = d.first
 		e.Summary = fmt.Sprintf("The gradient vanishes through depth: %s gets about %.3g of what %s gets.", d.first, left, d.last)
