@@ -18,7 +18,7 @@ const (
 	deadFew    = 0.5
 	deadLost   = 0.5
 	// deadQuiet is how many records without such a parameter end it.
-	deadQuiet = 50
+	deadQuiet = 100
 )
 
 // dead fires when a parameter's gradient has been exactly 0 for deadRecords

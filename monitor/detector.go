@@ -19,7 +19,8 @@ const (
 // A detector only says whether its condition holds, with whatever hysteresis
 // the condition needs; the [Monitor] turns the changes into events that fire
 // and resolve. Adding a detector is one new file with a type that has these
-// methods, and one line in [Detectors].
+// methods, and one line in [Detectors]. One whose incidents are over before it says so may
+// have a method accounts() bool besides: for how long it silences others.
 type Detector interface {
 	// Kind is the kind of the events, one detector for each kind.
 	Kind() Kind

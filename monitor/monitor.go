@@ -109,11 +109,13 @@ func (m *Monitor) report(d Detector, e Event) {
 	m.events = append(m.events, e)
 }
 
-// inhibited says whether a cause of the kind is firing.
+// inhibited says whether a cause of the kind is firing, and accounts for it still.
 func (m *Monitor) inhibited(kind Kind) bool {
 	for i, d := range m.detectors {
 		if m.life[i].Phase == firing && d.Kind() != kind && slices.Contains(inhibits[d.Kind()], kind) {
-			return true
+			if passing, ok := d.(interface{ accounts() bool }); !ok || passing.accounts() {
+				return true
+			}
 		}
 	}
 	return false

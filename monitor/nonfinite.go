@@ -6,12 +6,10 @@ import (
 )
 
 const (
-	// nonfiniteQuiet is how many finite records in a row end the incident; twice as many
-	// where it came back within nonfiniteAgain records of the last, nonfiniteOften times at
-	// most: for as long as it lasts everything else is silent.
-	nonfiniteQuiet = 20
-	nonfiniteAgain = 1000
-	nonfiniteOften = 2
+	// nonfiniteQuiet is how many finite records in a row end the incident, and nonfiniteWake
+	// for how many of them it accounts for what else is wrong.
+	nonfiniteQuiet = 64
+	nonfiniteWake  = 20
 )
 
 // nonfinite fires at once when the loss or a gradient holds a NaN or an
@@ -30,21 +28,6 @@ type nonfinite struct {
 type nonfiniteState struct {
 	Latch latch `json:"latch"`
 	Steps int64 `json:"steps"` // of this incident
-	Again int   `json:"again"` // incidents that came soon after another
-	Ago   int64 `json:"ago"`   // records since the last incident; 0 before the first
-}
-
-// Restore refuses a count that no run can have.
-func (d *nonfinite) Restore(state []byte) error {
-	fresh := memory[nonfiniteState]{}
-	if err := fresh.Restore(state); err != nil {
-		return err
-	}
-	if fresh.now.Again < 0 || fresh.now.Again > nonfiniteOften {
-		return fmt.Errorf("%d incidents came soon after another, want 0 to %d", fresh.now.Again, nonfiniteOften)
-	}
-	d.memory = fresh
-	return nil
 }
 
 func newNonFinite(run *Run) *nonfinite { return &nonfinite{params: run.Params} }
@@ -76,25 +59,11 @@ func (d *nonfinite) Observe(s *Step, c *Course) Condition {
 			d.bad = append(d.bad[:0], s.NonFiniteParams...)
 		}
 	}
-	was := d.now.Latch.On
-	condition := d.now.Latch.observe(!c.finite, c.finite, 1, d.quiet())
-	switch {
-	case d.now.Latch.On && !was && d.now.Ago > 0 && d.now.Ago <= nonfiniteAgain:
-		d.now.Again = min(d.now.Again+1, nonfiniteOften)
-	case d.now.Latch.On && !was:
-		d.now.Again = 0
-	}
-	if d.now.Latch.On {
-		d.now.Ago = 1
-	} else if d.now.Ago > 0 {
-		d.now.Ago++
-	}
-	return condition
+	return d.now.Latch.observe(!c.finite, c.finite, 1, nonfiniteQuiet)
 }
 
-// quiet is how many finite records end the incident: twice as many each time that it has
-// come back soon.
-func (d *nonfinite) quiet() int { return nonfiniteQuiet << d.now.Again }
+// accounts says that what else is wrong is the non-finite values' consequence.
+func (d *nonfinite) accounts() bool { return d.now.Latch.Run < nonfiniteWake }
 
 // fmtWild names a value without allocating.
 func fmtWild(v float64) string {
@@ -113,7 +82,7 @@ func (d *nonfinite) Explain(e *Event) {
 	e.Values = map[string]float64{"steps": float64(d.now.Steps)}
 	if e.State == Resolved {
 		e.Summary = fmt.Sprintf("Loss and gradients have been finite for %d records, after %d that were not since step %d.",
-			d.quiet(), d.now.Steps, e.Since)
+			nonfiniteQuiet, d.now.Steps, e.Since)
 		return
 	}
 	e.Values["nonfinite"] = d.elements

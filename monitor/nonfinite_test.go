@@ -65,3 +65,23 @@ func TestNonFiniteSaysWhat(t *testing.T) {
 	}
 	require.Empty(t, m.Active())
 }
+
+// What comes long after a NaN is not its consequence, while its incident is not over yet.
+func TestNonFiniteSilencesWhatComesWithIt(t *testing.T) {
+	for after, want := range map[int][]Kind{5: {NonFinite}, nonfiniteWake + 5: {NonFinite, Cliff}} {
+		p := recipe{name: "a cliff after a NaN", steps: 520 + after, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
+			switch t {
+			case 500:
+				s.Loss = Known(math.NaN())
+			case 500 + after:
+				s.GradNorm = Known(1e6)
+			}
+		}}
+		var got []Kind
+		for _, e := range observe(p.run(), p.make(1)) {
+			require.Equal(t, Firing, e.State)
+			got = append(got, e.Kind)
+		}
+		require.Equal(t, want, got, after)
+	}
+}
