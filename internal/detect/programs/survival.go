@@ -32,7 +32,7 @@ func survival() *Program {
 			hard("frailties of infinite variance", func(r *Recipe) { r.Tails = true }).least(0.7),
 			hard("pairs", func(r *Recipe) { r.Batch, r.LR, r.Momentum, r.Steps = 2, 0.02, 0, 2000 }).least(0.6),
 			hard("few patients, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 80, 20 }).least(0.3),
-			hard("full batches", func(r *Recipe) { r.Batch, r.Rows, r.LR = 0, 300, 0.05 }).least(0.6),
+			hard("full batches", func(r *Recipe) { r.Batch, r.Rows, r.LR = 0, 400, 0.03 }).least(0.6),
 			hard("weight decay", func(r *Recipe) { r.WeightDecay = 3e-3 }).least(0.8),
 			hard("losses of millions", func(r *Recipe) { r.Unit = 1e6 }),
 			hard("a long flat start", func(r *Recipe) { r.Gain, r.Momentum, r.LR, r.Steps = 0.1, 0.5, 0.05, 1500 }),
@@ -58,14 +58,14 @@ func survival() *Program {
 			}),
 			tooFast(300),
 			faster(100).with("tanh"),
-			poisoned(30),
+			poisoned(12),
 			mislabelled(20),
 			nanOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, covariates of scales 1 to 30, plain gradient descent", func(r *Recipe) {
+			fault(corpus.IllConditioned, "tanh, covariates of scales 1 to 40, plain gradient descent", func(r *Recipe) {
 				// Larger weights would saturate the units.
-				r.Spread, r.Activation, r.Gain, r.LR, r.Momentum, r.Batch = 30, "tanh", 0.3, 0.1, 0, 128
+				r.Spread, r.Activation, r.Gain, r.LR, r.Momentum, r.Batch = 40, "tanh", 0.3, 0.1, 0, 128
 			}),
 			symmetric(0),
 			symmetric(0.3),
