@@ -10,9 +10,9 @@ import (
 )
 
 // sets tells what a cloud of points was drawn from, whichever way it is turned and in
-// whatever order the points come: a network looks at each point, the mean of what it says
-// is the cloud's, and a second network reads that (Zaheer and others 2017). What
-// reaches the first network is spread over all points.
+// whatever order the points come: a network looks at each point, and another one reads
+// the mean of what the first makes of them (Zaheer and others 2017). The mean divides the
+// first network's gradients among the points.
 func sets() *Program {
 	return &Program{
 		Name:    "sets-pooling",
@@ -89,21 +89,21 @@ func sets() *Program {
 const (
 	outlines = 4  // that clouds have
 	fewest   = 10 // points of a cloud
-	largely  = 16 // points of the largest
+	slots    = 16 // points of the largest
 	aspects  = 3  // features of a point: two coordinates and its brightness
 )
 
-// sets draws, rows × points × (aspects + 1), points of rings, of round clouds, of pairs of
+// sets draws, rows × slots × (aspects + 1), points of rings, of round clouds, of pairs of
 // clusters and of lines, all of about the same size and turned at random. The last number
-// is 1 for a point that is there and 0 where a cloud has fewer. The brightness means nothing,
-// and the coordinates are divided by Spread. A shift moves clouds off the origin.
+// is 1 for a point that is there and 0 where a cloud has fewer. The brightness means
+// nothing, and the coordinates are divided by Spread. A shift moves clouds off the origin.
 func (b *builder) sets(rows int, wrong float64) examples {
-	x, y := make([]float32, 0, rows*largely*(aspects+1)), make([]int64, rows)
+	x, y := make([]float32, 0, rows*slots*(aspects+1)), make([]int64, rows)
 	for r := range y {
 		shape := b.data.Int64N(outlines)
 		sin, cos := math.Sincos(2 * math.Pi * b.data.Float64())
-		count := fewest + b.data.IntN(largely-fewest+1)
-		for i := range largely {
+		count := fewest + b.data.IntN(slots-fewest+1)
+		for i := range slots {
 			if i >= count {
 				x = append(x, make([]float32, aspects+1)...)
 				continue
@@ -115,7 +115,7 @@ func (b *builder) sets(rows int, wrong float64) examples {
 			y[r] = b.data.Int64N(outlines)
 		}
 	}
-	return examples{tensor(x, int64(rows), largely, aspects+1), tensor(y, int64(rows))}
+	return examples{tensor(x, int64(rows), slots, aspects+1), tensor(y, int64(rows))}
 }
 
 // point draws one of an outline that is not turned.

@@ -11,9 +11,9 @@ import (
 
 // survival learns who dies first from covariates, where some are still alive when
 // they are last seen, by Cox's partial likelihood (Cox 1972) of a network's log-hazards
-// (Katzman and others 2018). Each who dies in a batch is compared with those of the batch who
-// were at risk then, so that the loss grows with the batch, a batch of one has none,
-// and the last bias never has a gradient.
+// (Katzman and others 2018). Each who dies is compared with those of the batch who were
+// at risk then, so that the loss grows with the batch, a batch of one has none, and the
+// last bias never has a gradient.
 func survival() *Program {
 	return &Program{
 		Name:    "survival-cox",
@@ -88,10 +88,10 @@ func survival() *Program {
 
 const findings = 7
 
-// patients draws covariates of variance 1, scaled from 1 to Spread, and times to a death
-// whose hazard five of them determine, or to the end of an observation that a third
-// do not live to see the other side of. The targets are the times and 1 for a death. Noise
-// and Tails give each patient a frailty.
+// patients draws covariates of variance 1, scaled from Spread down to 1, and times to a
+// death whose hazard five of them determine, or to the end of the observation where
+// that comes first. The targets are the times, and 1 for a death. Noise and Tails give
+// each patient a frailty.
 func (b *builder) patients(rows int) examples {
 	x, y := make([]float32, 0, findings*rows), make([]float32, 0, 2*rows)
 	for range rows {
