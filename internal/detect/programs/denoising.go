@@ -25,13 +25,13 @@ func denoising() *Program {
 			scheduled("warm-up"),
 			scheduled("warm-up and cosine"),
 			scheduled("restarts"),
-			resized(8),
+			resized(8).least(0.7),
 			resized(400),
 			clipped(0.05, 1),
-			hard("noise of infinite variance", func(r *Recipe) { r.Tails, r.Noise = true, 0.2 }).least(0.6),
-			hard("batches of one", func(r *Recipe) { r.Batch, r.LR = 1, 1e-3 }).least(0.5),
-			hard("few points, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 100, 25 }).least(0.2),
-			hard("full batches", func(r *Recipe) { r.Batch, r.Rows = 0, 1000 }).least(0.7),
+			hard("noise of infinite variance", func(r *Recipe) { r.Tails, r.Noise, r.LR = true, 0.15, 2e-3 }).least(0.55),
+			hard("batches of two, cosine", func(r *Recipe) { r.Batch, r.LR, r.Steps, r.Schedule = 2, 2e-3, 2200, "warm-up and cosine" }).least(0.4),
+			hard("few points, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 300, 30 }).least(0.2),
+			hard("full batches", func(r *Recipe) { r.Batch, r.Rows, r.Steps = 0, 1200, 1500 }).least(0.6),
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.3 }).least(0.7),
 			hard("losses of millions", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 2e6, "sgd", 0.03, 0.9 }).least(0.6),
 			hard("a long flat start", func(r *Recipe) {
@@ -49,33 +49,32 @@ func denoising() *Program {
 			fault(corpus.Exploding, "eight blocks, initialisation times 4", func(r *Recipe) {
 				r.Hidden, r.Gain, r.Optimizer, r.LR = 8, 4, "sgd", 0.05
 			}),
-			fault(corpus.Exploding, "six blocks, initialisation times 3, clipped", func(r *Recipe) {
-				r.Hidden, r.Gain, r.Clip, r.Optimizer, r.LR = 6, 3, 1, "sgd", 0.001
+			fault(corpus.Exploding, "six blocks, initialisation times 2, clipped", func(r *Recipe) {
+				r.Hidden, r.Gain, r.Clip, r.Optimizer, r.LR = 6, 2, 1, "sgd", 0.001
 			}),
 			bornDead(15),
 			killed(15),
-			leap(3000),
-			fault(corpus.Oscillating, "tanh, momentum 0.99, learning rate times 20", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.Momentum, r.LR = "tanh", "sgd", 0.99, 0.6
+			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.Momentum, r.LR, r.Clip = "tanh", "sgd", 0.99, 0.08, 0.7
 			}),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
 			bouncing(0.1, 20).with("tanh"),
-			faster(300),
-			tooFast(1000),
-			poisoned(30),
+			faster(60).with("tanh"),
+			tooFast(300),
+			poisoned(5),
 			mislabelled(50),
 			nanOnce(),
 			infOnce(),
 			logOfZero(),
 			fault(corpus.IllConditioned, "coordinates of scales 1 and 1/100, full batches", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR, r.Batch, r.Rows, r.Steps = 100, "sgd", 0.2, 0, 500, 1200
+				r.Spread, r.Gain, r.Optimizer, r.LR, r.Batch, r.Rows, r.Steps = 100, 0.5, "sgd", 0.15, 0, 500, 1200
 			}),
 			symmetric(0),
-			symmetric(0.3).with("tanh"),
-			fault(corpus.Escape, "small initialisation, full batches", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Batch, r.Rows = 0.03, "sgd", 0.1, 0, 500
+			symmetric(0.1).with("tanh"),
+			fault(corpus.Escape, "small initialisation, no shortcuts", func(r *Recipe) {
+				r.Hidden, r.Bare, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 1, true, 0.067, "sgd", 0.03, 0.9, 2000
 			}),
-			steeper(4),
+			steeper(1.8),
 			unthawed(),
 			negatedLoss(),
 			negatedStep(),
