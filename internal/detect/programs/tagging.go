@@ -67,7 +67,7 @@ func tagging() *Program {
 			symmetric(0),
 			symmetric(1).with("tanh"),
 			fault(corpus.Escape, "small initialisation", func(r *Recipe) {
-				r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.04, 0.7, "sgd", 0.1, 0.9, 2200
+				r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.036, 0.7, "sgd", 0.1, 0.9, 2200
 			}),
 			steeper(5),
 			unthawed(),
