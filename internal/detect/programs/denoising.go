@@ -69,7 +69,7 @@ func denoising() *Program {
 			fault(corpus.IllConditioned, "coordinates of scales 1 and 1/100, full batches", func(r *Recipe) {
 				r.Spread, r.Gain, r.Optimizer, r.LR, r.Batch, r.Rows, r.Steps = 100, 0.5, "sgd", 0.15, 0, 500, 1200
 			}),
-			symmetric(0),
+			fault(corpus.Saddle, "all weights 0, large batches", func(r *Recipe) { r.Symmetric, r.Gain, r.Batch, r.Steps = true, 0, 400, 1200 }),
 			symmetric(0.1).with("tanh"),
 			fault(corpus.Escape, "small initialisation, no shortcuts", func(r *Recipe) {
 				r.Hidden, r.Bare, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 1, true, 0.067, "sgd", 0.03, 0.9, 2000

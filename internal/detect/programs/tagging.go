@@ -66,8 +66,8 @@ func tagging() *Program {
 			}),
 			symmetric(0),
 			symmetric(1).with("tanh"),
-			fault(corpus.Escape, "small initialisation", func(r *Recipe) {
-				r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.036, 0.7, "sgd", 0.1, 0.9, 2200
+			fault(corpus.Escape, "tanh, small initialisation", func(r *Recipe) {
+				r.Activation, r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.05, 0.7, "sgd", 0.1, 0.9, 2200
 			}),
 			steeper(5),
 			unthawed(),
