@@ -47,6 +47,7 @@ type curvatureCourse struct {
 type radius struct {
 	Name   string  `json:"name"`
 	Radius float64 `json:"radius"`
+	First  float64 `json:"first"` // the first that was measured
 }
 
 // measure returns the value of a number that may enter the statistics.
@@ -175,7 +176,7 @@ func (now *curvatureCourse) radii(k *Curvature) {
 		case at >= 0:
 			now.Radii[at].Radius = v
 		case len(now.Radii) < radiiKept:
-			now.Radii = append(now.Radii, radius{r.Name, v})
+			now.Radii = append(now.Radii, radius{r.Name, v, v})
 		}
 	}
 }

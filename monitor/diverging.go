@@ -52,6 +52,9 @@ const (
 	divergingUp     = 0.2
 	divergingUnsure = 3
 	divergingUpStay = 128
+	// divergingThrown is how many times the loss that the run began with its level is for
+	// divergingLong records, where the first steps threw it up.
+	divergingThrown = 100
 	// divergingQuiet is how many records well below the line end it.
 	divergingQuiet = 256
 )
@@ -62,6 +65,7 @@ const (
 //   - away: it stays above where it began by more than twice its start, twice
 //     the progress and 10 deviations, and above the upper octile of the first 32
 //     losses;
+//   - thrown: its first steps threw it up by orders of magnitude, and it has not come back;
 //   - lost: after real progress, well above the noise, it stays about
 //     where it began (90 % of the progress lost) for long;
 //   - up: the learning rate leapt beyond all that it had been, and the loss has gone
@@ -87,6 +91,7 @@ type divergingState struct {
 	Bottomless bool    `json:"bottomless"`
 	Away       int64   `json:"away"`   // records in a row
 	Lost       int64   `json:"lost"`   // the same for the second form
+	Thrown     int64   `json:"thrown"` // and after the first steps threw it up
 	Up         int64   `json:"up"`     // and since a leap of the learning rate
 	Leap       int64   `json:"leap"`   // the step of that leap
 	Before     float64 `json:"before"` // the level then, and its deviation
@@ -117,7 +122,11 @@ func (d *diverging) Observe(_ *Step, c *Course) Condition {
 	if now.Lost++; !real || level <= best+divergingLost*progress {
 		now.Lost = 0
 	}
-	away := now.Away >= divergingStay
+	initial := c.initial()
+	if now.Thrown++; initial <= 0 || level <= divergingThrown*initial {
+		now.Thrown = 0
+	}
+	away := now.Away >= divergingStay || now.Thrown >= divergingLong
 	lost := now.Lost >= divergingLong && float64(now.Lost) >= divergingPart*float64(c.now.LossCount)
 	if c.block {
 		deep := d.bottomless(c, now.Bottomless)
@@ -132,7 +141,10 @@ func (d *diverging) Observe(_ *Step, c *Course) Condition {
 		d.from, d.to = c.now.Schedule.Past, c.now.Schedule.To
 	}
 	if (away || lost) && !now.Latch.On {
-		if now.Clear = start + margin/2; real {
+		switch now.Clear = start + margin/2; {
+		case now.Thrown >= divergingLong:
+			now.Clear = divergingThrown / 10 * initial
+		case real:
 			now.Clear = start - progress/2
 		}
 	}
@@ -140,7 +152,7 @@ func (d *diverging) Observe(_ *Step, c *Course) Condition {
 	was := now.Latch.On
 	condition := now.Latch.observe(away || lost || up || now.Bottomless, level < now.Clear && !now.Bottomless && !up, 1, divergingQuiet)
 	if was && condition == Clear {
-		now.Away, now.Lost, now.Up = 0, 0, 0
+		now.Away, now.Lost, now.Up, now.Thrown = 0, 0, 0, 0
 	}
 	return condition
 }

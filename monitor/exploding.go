@@ -53,9 +53,9 @@ const (
 	// makes it healthy.
 	explodingBeyond = 1e8
 	// explodingThrown is how many times the level of the first 32 norms the largest of
-	// the first 8 is; it is told until explodingThrownQuiet records later.
-	explodingThrown      = 1e3
-	explodingThrownQuiet = 400
+	// the first 8 is; for explodingThrownWake records it accounts for what else is wrong.
+	explodingThrown     = 1e3
+	explodingThrownWake = 400
 	// explodingRadius is the spectral radius of recurrent weights from which on, after
 	// explodingRadiusFrom records, a loss that has come down by less than
 	// explodingRadiusProgress of its start is the recurrence's fault.
@@ -94,15 +94,17 @@ type exploding struct {
 }
 
 type explodingState struct {
-	Time    latch  `json:"time"`
-	Runaway latch  `json:"runaway"`
-	Depth   latch  `json:"depth"`
-	Forward latch  `json:"forward"`
-	Thrown  latch  `json:"thrown"`
-	Radius  latch  `json:"radius"`
-	Clipped latch  `json:"clipped"`
-	Loss    ascent `json:"loss"`
-	Norm    ascent `json:"norm"`
+	Time    latch `json:"time"`
+	Runaway latch `json:"runaway"`
+	Depth   latch `json:"depth"`
+	Forward latch `json:"forward"`
+	Thrown  latch `json:"thrown"`
+	Radius  latch `json:"radius"`
+	Clipped latch `json:"clipped"`
+	// ThrownFor is how many records it is since.
+	ThrownFor int64  `json:"thrown_for"`
+	Loss      ascent `json:"loss"`
+	Norm      ascent `json:"norm"`
 }
 
 // ascent follows a positive series as long as it rises with every value.
@@ -179,14 +181,25 @@ func (d *exploding) Observe(s *Step, c *Course) Condition {
 	steep := c.grads && c.now.Depth.Gain > math.Log(explodingClippedDepth) && c.now.Depth.Fit > explodingFit && c.now.Depth.Records >= early
 	now.Clipped.observe(d.clipped && steep, !d.clipped || !steep, explodingDepthStay, explodingQuiet)
 	d.radius, _ = c.now.Curvature.radius()
-	d.now.Radius.observe(d.hasLoss && d.radius.Radius > explodingRadius && c.now.Records >= explodingRadiusFrom &&
-		!c.progressed(explodingRadiusProgress),
-		d.radius.Radius < explodingCalm*explodingRadius || c.progressed(2*explodingRadiusProgress), explodingDepthStay, explodingQuiet)
-	if now.Time.On || now.Runaway.On || now.Depth.On || now.Forward.On || now.Thrown.On || now.Radius.On || now.Clipped.On {
+	// A radius that only grew is what steps that are too long have made of it.
+	d.now.Radius.observe(d.hasLoss && min(d.radius.Radius, d.radius.First) > explodingRadius && c.now.Records >= explodingRadiusFrom &&
+		(!c.progressed(explodingRadiusProgress) || c.flat()) && !c.won(d.level),
+		d.radius.Radius < explodingCalm*explodingRadius || c.won(d.level), explodingDepthStay, explodingQuiet)
+	if d.goesOn() || now.Thrown.On {
 		return Holding
 	}
 	return Clear
 }
+
+// goesOn says whether the gradients explode still, other than in the first steps alone.
+func (d *exploding) goesOn() bool {
+	now := &d.now
+	return now.Time.On || now.Runaway.On || now.Depth.On || now.Forward.On || now.Radius.On || now.Clipped.On
+}
+
+// accounts says that what else is wrong is a consequence of these gradients: long after the
+// first steps it has causes of its own.
+func (d *exploding) accounts() bool { return d.goesOn() || d.now.ThrownFor < explodingThrownWake }
 
 // observeStart judges the run's first steps.
 func (d *exploding) observeStart(c *Course, norm float64, settled bool) {
@@ -199,7 +212,10 @@ func (d *exploding) observeStart(c *Course, norm float64, settled bool) {
 		(f.Records >= forwardFew && size > math.Log(explodingSurely) || f.Records >= explodingForwardStay && size > math.Log(explodingForward))
 	d.now.Forward.observe(explodes, settled && norm < c.Baseline()+math.Log(explodingLeft), 1, explodingQuiet)
 	thrown := c.now.NormCount == early && d.thrown > math.Log(explodingThrown)
-	d.now.Thrown.observe(thrown, !thrown, 1, explodingThrownQuiet)
+	if d.now.ThrownFor++; thrown {
+		d.now.ThrownFor = 0
+	}
+	d.now.Thrown.observe(thrown, d.hasLoss && c.learning() && c.won(d.level), 1, explodingQuiet)
 }
 
 func (d *exploding) Explain(e *Event) {

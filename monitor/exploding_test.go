@@ -69,7 +69,7 @@ func explodingFaults() []fault {
 			s.Clip = Clip{Policy: "norm", Clipped: true, Factor: Known(1e-3), Threshold: Known(1e-3)}
 		}}, Exploding, 16, 16, false, nil},
 		{recipe{name: "in the first steps", steps: 150, loss: flat, norm: thrownAway(1e6, 5)}, Exploding, 32, 32, false, nil},
-		{recipe{name: "in the first steps, over later", steps: 500, loss: plainLoss, norm: thrownAway(1e6, 2)}, Exploding, 32, 32, true, nil},
+		{recipe{name: "in the first steps, over later", steps: 1000, loss: plainLoss, norm: thrownAway(1e6, 2)}, Exploding, 32, 32, true, nil},
 		{recipe{name: "through time", steps: 500, loss: flat, norm: plainNorm, edit: recurring(always(0.9, 15))}, Exploding, 299, 299, false, nil},
 		{recipe{name: "through time, and mended", steps: 1000, loss: after(400, flat, learning(2.25, 0.3, 200, 0.02)), norm: plainNorm, edit: recurring(func(t int) []float64 {
 			if t < 400 {

@@ -8,7 +8,7 @@ import (
 const (
 	// nonfiniteQuiet is how many finite records in a row end the incident, and nonfiniteWake
 	// for how many of them it accounts for what else is wrong.
-	nonfiniteQuiet = 64
+	nonfiniteQuiet = 100
 	nonfiniteWake  = 20
 )
 

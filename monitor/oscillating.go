@@ -31,6 +31,10 @@ const (
 	oscillatingLuck        = 1.5
 	oscillatingWorseUpdate = 0.03
 	oscillatingWorseCosine = -0.2
+	// oscillatingFar is how many times that loss the first steps must have thrown it up for
+	// oscillatingBack of it to be enough: it has come back to where it was.
+	oscillatingFar  = 10
+	oscillatingBack = 0.8
 	// oscillatingThrown is how many times the loss that the run began with the best level
 	// since then is, less a deviation, when nothing else need say that the steps are too
 	// long: the first of them threw it up, and it never came back.
@@ -102,11 +106,15 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 	if initial > 0 && c.Start() > oscillatingLuck*initial { // the first steps threw it up
 		d.start = initial
 	}
-	d.worse = initial > 0 && late-err > oscillatingWorse*d.start
+	worse := oscillatingWorse
+	if c.Start() > oscillatingFar*initial {
+		worse = oscillatingBack
+	}
+	d.worse = initial > 0 && late-err > worse*d.start
 	d.risen = initial > 0 && late-err > max(oscillatingRisen*c.Start(), c.Start()+c.now.Noise)
 	if now.Latch.On {
 		calm := d.tooLong(c, oscillatingCalm) == ""
-		better := late < now.Level-max(stuckProgress*math.Abs(c.Start()), c.now.Noise)
+		better := !d.worse && late < now.Level-max(stuckProgress*math.Abs(c.Start()), c.now.Noise)
 		return now.Latch.observe(false, calm || better, 1, oscillatingQuiet)
 	}
 	d.why = d.tooLong(c, 1)

@@ -152,7 +152,7 @@ func TestInputsOfALargeSizeAfterARestart(t *testing.T) {
 
 // What comes back soon is one incident.
 func TestNonFiniteThatComesBack(t *testing.T) {
-	p := recipe{steps: 3000, loss: plainLoss, norm: plainNorm, edit: func(k int, s *Step, _ *rand.Rand) {
+	p := recipe{steps: 3100, loss: plainLoss, norm: plainNorm, edit: func(k int, s *Step, _ *rand.Rand) {
 		if k >= 500 && k < 1000 && k%50 == 0 || k == 2900 {
 			s.NonFinite = Known(3)
 		}
