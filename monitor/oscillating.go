@@ -3,6 +3,7 @@ package monitor
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 const (
@@ -44,12 +45,15 @@ const (
 	// enough.
 	oscillatingRisen       = 1.5
 	oscillatingRisenUpdate = 0.02
+	// oscillatingLost is the share of its start that the loss is back at, with that, after it had
+	// come down.
+	oscillatingLost = 0.9
 	// oscillatingCalm is the share of these limits below which it has ended.
 	oscillatingCalm = 0.5
 	// oscillatingRecords is how many losses there must be, and oscillatingQuiet how
 	// many calm blocks of the loss's history end it.
 	oscillatingRecords = 500
-	oscillatingQuiet   = 12
+	oscillatingQuiet   = 16
 )
 
 // oscillating fires when the loss swings up and down with no net progress because
@@ -111,11 +115,12 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 		worse = oscillatingBack
 	}
 	d.worse = initial > 0 && late-err > worse*d.start
-	d.risen = initial > 0 && late-err > max(oscillatingRisen*c.Start(), c.Start()+c.now.Noise)
+	d.risen = initial > 0 && late-err > max(oscillatingRisen*c.Start(), c.Start()+c.now.Noise) ||
+		initial > 0 && late-err > max(oscillatingLost*c.Start(), oscillatingWorse*slices.Min(h.Means))
 	if now.Latch.On {
 		calm := d.tooLong(c, oscillatingCalm) == ""
-		better := !d.worse && late < now.Level-max(stuckProgress*math.Abs(c.Start()), c.now.Noise)
-		return now.Latch.observe(false, calm || better, 1, oscillatingQuiet)
+		better := late < min(now.Level, c.Start())-max(stuckProgress*math.Abs(c.Start()), c.now.Noise)
+		return now.Latch.observe(false, !d.worse && (calm || better), 1, oscillatingQuiet)
 	}
 	d.why = d.tooLong(c, 1)
 	kept := h.quarters()[0]-late > max(err, stuckFall*math.Abs(c.Start()))
@@ -154,7 +159,7 @@ func (d *oscillating) tooLong(c *Course, share float64) string {
 	if initial := c.initial(); initial > 0 && c.Best()-c.now.BestNoise > share*oscillatingThrown*initial {
 		return "thrown"
 	}
-	if c.now.Updates.Last > share*oscillatingRisenUpdate && (d.risen || d.worse && share < 1) {
+	if c.now.Updates.Last > share*oscillatingRisenUpdate && (d.risen || share < 1 && (d.worse || d.level > oscillatingBack*c.Start())) {
 		d.update = c.now.Updates.Last
 		return "risen"
 	}
