@@ -43,6 +43,25 @@ func deadFaults() []fault {
 				zero(s, 5)
 			}
 		}}, Dead, 600, 610, true, nil},
+		{recipe{name: "most units of a layer, and the loss goes back", steps: 1500, layers: 6, loss: after(500, plainLoss, func(_ int, r *rand.Rand) float64 {
+			return 1.8 + 0.01*r.NormFloat64()
+		}), norm: plainNorm, edit: func(t int, s *Step, r *rand.Rand) {
+			if t >= 500 {
+				s.ZeroGrads[4] = int64(width * width * (0.85 + 0.1*r.Float64()))
+			}
+		}}, Dead, 620, 780, false, []Kind{Diverging, LossSpike}},
+		{recipe{name: "all branches of a network but what chooses among them", steps: 1500, layers: 6, loss: after(500, plainLoss, func(_ int, r *rand.Rand) float64 {
+			return 1.8 + 0.01*r.NormFloat64()
+		}), norm: plainNorm, edit: branchesDie}, Dead, 600, 610, false, []Kind{Diverging, LossSpike}},
+	}
+}
+
+// branchesDie silences all but the third layer and the last bias.
+func branchesDie(t int, s *Step, _ *rand.Rand) {
+	for i := range s.ParamGradNorms {
+		if t >= 500 && i != 4 && i != 5 && i != len(s.ParamGradNorms)-1 {
+			zero(s, i)
+		}
 	}
 }
 
@@ -61,6 +80,16 @@ func TestDead(t *testing.T) {
 		}
 		s.ParamNorms = []Number{Known(0), Known(0), Known(0), Known(0.1)}
 	}}.silent(t, Dead)
+	recipe{name: "most units of a layer, and the loss stays", steps: 1500, layers: 6, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, r *rand.Rand) {
+		if t >= 500 {
+			s.ZeroGrads[4] = int64(width * width * (0.85 + 0.1*r.Float64()))
+		}
+	}}.silent(t, Dead)
+	recipe{name: "gradients that have always been sparse, and the loss goes back", steps: 1500, layers: 6, loss: after(500, plainLoss, func(_ int, r *rand.Rand) float64 {
+		return 1.8 + 0.01*r.NormFloat64()
+	}), norm: plainNorm, edit: func(_ int, s *Step, r *rand.Rand) {
+		s.ZeroGrads[4] = int64(width * width * (0.85 + 0.1*r.Float64()))
+	}}.silent(t, Dead)
 	recipe{name: "now and then", steps: 2000, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
 		if t%90 != 0 {
 			zero(s, 4)
@@ -70,7 +99,8 @@ func TestDead(t *testing.T) {
 
 func TestDeadNamesTheWorst(t *testing.T) {
 	all := deadFaults()
-	f := all[len(all)-1]
+	f := all[4]
+	require.Equal(t, "comes back", f.name)
 	e := observe(f.run(), f.make(0))[0]
 	require.Equal(t, "layer3.weight", e.Param)
 	require.Equal(t, 2.0, e.Values["params"])

@@ -50,6 +50,12 @@ func divergingFaults() []fault {
 			Diverging, 500, 650, false, nil},
 		{recipe{name: "loss negated, and levels off in the end", steps: 3000, loss: bending(500), norm: fading(1, 0.5, 300, 0.2), edit: toAndFro(0.6, 0.6)},
 			Diverging, 500, 620, true, nil},
+		{recipe{name: "thrown up by the first steps, and coming down slowly", steps: 1500, loss: func(t int, r *rand.Rand) float64 {
+			if t < 2 {
+				return 1.3
+			}
+			return 1e4 * (1 + 1e5*math.Exp(-float64(t)/10)) * math.Exp(-float64(t)/1500) * (1 + 0.2*r.NormFloat64())
+		}, norm: plainNorm}, Diverging, 300, 420, false, nil},
 		{recipe{name: "up after a leap of the learning rate", steps: 2000, loss: up, norm: plainNorm, edit: rates(1e-3, map[int]float64{1000: 0.01})},
 			Diverging, 1128, 1200, false, []Kind{LossSpike}},
 		{recipe{name: "up after the last of two leaps", steps: 2000, loss: up, norm: plainNorm, edit: rates(1e-3, map[int]float64{300: 0.01, 1000: 0.1})},

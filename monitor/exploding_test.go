@@ -69,8 +69,11 @@ func explodingFaults() []fault {
 			s.Clip = Clip{Policy: "norm", Clipped: true, Factor: Known(1e-3), Threshold: Known(1e-3)}
 		}}, Exploding, 16, 16, false, nil},
 		{recipe{name: "in the first steps", steps: 150, loss: flat, norm: thrownAway(1e6, 5)}, Exploding, 32, 32, false, nil},
+		{recipe{name: "in the first steps, and never over", steps: 1500, loss: flat, norm: thrownAway(1e6, 5)}, Exploding, 32, 32, false, []Kind{Stagnating}},
 		{recipe{name: "in the first steps, over later", steps: 1000, loss: plainLoss, norm: thrownAway(1e6, 2)}, Exploding, 32, 32, true, nil},
 		{recipe{name: "through time", steps: 500, loss: flat, norm: plainNorm, edit: recurring(always(0.9, 15))}, Exploding, 299, 299, false, nil},
+		{recipe{name: "through time, with some progress", steps: 700, loss: learning(2.3, 1.4, 60, 0.01), norm: plainNorm, edit: recurring(always(15))},
+			Exploding, 299, 650, false, nil},
 		{recipe{name: "through time, and mended", steps: 1000, loss: after(400, flat, learning(2.25, 0.3, 200, 0.02)), norm: plainNorm, edit: recurring(func(t int) []float64 {
 			if t < 400 {
 				return []float64{15}
@@ -130,6 +133,7 @@ func TestExplodingNearMisses(t *testing.T) {
 			return plainNorm(t, r)
 		}},
 		{name: "a spectral radius above 1", edit: recurring(always(5))},
+		{name: "a spectral radius that has grown", edit: recurring(func(t int) []float64 { return []float64{min(1+float64(t)/20, 20)} })},
 		{name: "a large spectral radius, and it learns", loss: plainLoss, edit: recurring(always(15))},
 		{name: "a spectral radius that is not known yet", edit: func(t int, s *Step, r *rand.Rand) {
 			if recurring(always(15))(t, s, r); s.Curvature != nil {

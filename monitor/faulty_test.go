@@ -109,7 +109,7 @@ func zero(s *Step, i int) {
 func faults() []fault {
 	var all []fault
 	for _, f := range [][]fault{nonfiniteFaults(), cliffFaults(), spikeFaults(), divergingFaults(), explodingFaults(),
-		vanishingFaults(), oscillatingFaults(), deadFaults(), frozenFaults(), stagnatingFaults(), plateauFaults(), risingFaults(), clipFaults(), illFaults(), criticalFaults()} {
+		vanishingFaults(), muteFaults(), oscillatingFaults(), deadFaults(), frozenFaults(), stagnatingFaults(), plateauFaults(), risingFaults(), clipFaults(), illFaults(), criticalFaults()} {
 		all = append(all, f...)
 	}
 	return all

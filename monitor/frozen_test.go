@@ -38,6 +38,8 @@ func frozenFaults() []fault {
 		}}, Frozen, 750, 755, false, []Kind{NonFinite}},
 		{recipe{name: "thawed again", steps: 1500, loss: plainLoss, norm: plainNorm, edit: allBut(5, undefine, 700, 1000)},
 			Frozen, 750, 755, true, nil},
+		{recipe{name: "those of branches that could have died, and the loss stays", steps: 1500, layers: 6, loss: plainLoss, norm: plainNorm, edit: branchesDie},
+			Frozen, 550, 555, false, nil},
 		{recipe{name: "one parameter", steps: 1500, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
 			if t >= 700 {
 				undefine(s, 4)

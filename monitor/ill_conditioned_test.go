@@ -74,6 +74,9 @@ func healthyCurvature() []recipe {
 	}
 }
 
+// creeping is a loss that comes down, slowly.
+func creeping(t int, r *rand.Rand) float64 { return 2.3*math.Exp(-float64(t)/2500) + 0.01*r.NormFloat64() }
+
 func illFaults() []fault {
 	tooLong := lognormal(4, 0.4)
 	mended := func(t int, r *rand.Rand) float64 {
@@ -105,6 +108,10 @@ func illFaults() []fault {
 		}
 	}
 	return []fault{
+		{recipe{name: "creeps along the floor of a valley", steps: 1200, loss: creeping, norm: lognormal(1, 0.3),
+			edit: both(curved(10, gaussian(1.6, 0.2), nil), toAndFro(-0.6, 0.4))}, IllConditioned, 790, 900, false, nil},
+		{recipe{name: "crept along the floor of a valley", steps: 6000, loss: creeping, norm: lognormal(1, 0.3),
+			edit: both(curved(10, gaussian(1.6, 0.2), nil), toAndFro(-0.6, 0.4))}, IllConditioned, 790, 900, true, nil},
 		{recipe{name: "curvature uses up the step", steps: 3000, loss: bouncing, norm: lognormal(1, 0.3), edit: curved(10, gaussian(1, 0.1), nil)},
 			IllConditioned, 790, 1100, false, stuck},
 		{recipe{name: "curvature uses up the step, by wide values", steps: 3000, loss: bouncing, norm: lognormal(1, 0.3), edit: curved(10, lognormal(1, 0.4), nil)},
@@ -145,6 +152,33 @@ func TestIllConditioned(t *testing.T) {
 	for _, p := range healthyCurvature() {
 		p.silent(t, IllConditioned)
 	}
+}
+
+func TestIllConditionedWallsNearMisses(t *testing.T) {
+	near := curved(10, gaussian(1.6, 0.2), nil)
+	for _, p := range []recipe{
+		{name: "gradients that hardly turn", loss: creeping, edit: both(near, toAndFro(-0.2, 0.1))},
+		{name: "curvature far below the limit", loss: creeping, edit: both(curved(10, gaussian(0.8, 0.2), nil), toAndFro(-0.6, 0.4))},
+		{name: "most of the loss is learned", loss: learning(2.3, 0.5, 300, 0.03), edit: both(near, toAndFro(-0.6, 0.4))},
+		{name: "a loss that may be negative", loss: func(t int, r *rand.Rand) float64 { return creeping(t, r) - 2.2 }, edit: both(near, toAndFro(-0.6, 0.4))},
+		{name: "preconditioned", loss: creeping, edit: both(func(t int, s *Step, r *rand.Rand) {
+			if near(t, s, r); s.Curvature != nil {
+				s.Curvature.RhoPreconditioned = s.Curvature.Rho
+			}
+		}, toAndFro(-0.6, 0.4))},
+	} {
+		p.norm, p.steps = lognormal(1, 0.3), 1200
+		p.silent(t, IllConditioned)
+	}
+}
+
+func TestIllConditionedWallsSaysTheNumbers(t *testing.T) {
+	f := illFaults()[0]
+	e := observe(f.run(), f.make(1))[0]
+	require.Equal(t, IllConditioned, e.Kind)
+	require.InDelta(t, -0.6, e.Values["cosine"], 0.05)
+	require.Contains(t, e.Summary, "The steps go from wall to wall of a valley: successive gradients have a mean cosine of -0.")
+	require.Contains(t, e.Advice, "a lower learning rate alone")
 }
 
 // What curvature takes of a step says something of a run that has never learned alone.

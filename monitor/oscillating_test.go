@@ -69,6 +69,17 @@ func oscillatingFaults() []fault {
 		updating(1e-3, 50)(t, s, r)
 	}
 	stuck := []Kind{Stagnating}
+	// Half of the way down, and back up to where it began.
+	lost := func(t int, r *rand.Rand) float64 {
+		return 1.2 - 0.6*math.Exp(-math.Pow(float64(t-150)/100, 2)) + 0.2*r.NormFloat64()
+	}
+	// The first steps throw it up a hundredfold, and it comes back to just where it was.
+	back := func(t int, r *rand.Rand) float64 {
+		if t < 2 {
+			return 1.2
+		}
+		return 1.15 + 120*math.Exp(-float64(t)/20) + 0.3*r.NormFloat64()
+	}
 	return []fault{
 		{recipe{name: "thrown up for good", steps: 2000, loss: away, norm: plainNorm}, Oscillating, 500, 620, false, stuck},
 		{recipe{name: "thrown up, and comes back late", steps: 4000, loss: after(1500, away, learning(1.2, 0.1, 300, 0.05)), norm: plainNorm},
@@ -89,6 +100,15 @@ func oscillatingFaults() []fault {
 			Oscillating, 500, 620, false, nil},
 		{recipe{name: "preconditioned", steps: 2000, loss: swinging, norm: plainNorm, edit: preconditioned},
 			Oscillating, 500, 700, false, nil},
+		{recipe{name: "what was won is lost", steps: 2000, loss: lost, norm: plainNorm, edit: updating(0.05, 50)}, Oscillating, 500, 700, false, nil},
+		{recipe{name: "thrown up far, and only back", steps: 2000, loss: back, norm: plainNorm, edit: updating(0.05, 50)}, Oscillating, 500, 620, false, []Kind{Exploding}},
+		{recipe{name: "worse, with shorter steps later", steps: 3000, loss: worse, norm: plainNorm, edit: func(t int, s *Step, r *rand.Rand) {
+			if t < 1500 {
+				updating(0.06, 50)(t, s, r)
+			} else {
+				updating(1e-4, 50)(t, s, r)
+			}
+		}}, Oscillating, 500, 620, false, stuck},
 		{recipe{name: "learning rate lowered later", steps: 4000, loss: after(1500, swinging, learning(1.1, 0.2, 300, 0.05)), norm: plainNorm, edit: lowered},
 			Oscillating, 500, 620, true, nil},
 	}
@@ -114,6 +134,9 @@ func TestOscillating(t *testing.T) {
 	recipe{name: "twice as high", steps: 2000, loss: twice, norm: plainNorm}.silent(t, Oscillating)
 	recipe{name: "twice as high, with short steps", steps: 2000, loss: twice, norm: plainNorm, edit: updating(0.01, 50)}.silent(t, Oscillating)
 	recipe{name: "twice as high, and noise", steps: 2000, loss: twice, norm: plainNorm, edit: toAndFro(-0.1, 0)}.silent(t, Oscillating)
+	recipe{name: "what was won is lost, with short steps", steps: 2000, loss: func(t int, r *rand.Rand) float64 {
+		return 1.2 - 0.6*math.Exp(-math.Pow(float64(t-150)/100, 2)) + 0.2*r.NormFloat64()
+	}, norm: plainNorm, edit: updating(0.005, 50)}.silent(t, Oscillating)
 	// A catapult comes back.
 	recipe{name: "catapult", steps: 3000, loss: func(t int, r *rand.Rand) float64 {
 		return (0.1 + 0.2*math.Exp(-float64(t)/300) + 3*math.Exp(-math.Pow(float64(t-30)/20, 2))) * (1 + 0.05*r.NormFloat64())

@@ -1,0 +1,121 @@
+package monitor
+
+import (
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// depends has the loss depend on the weights, the first to the last, by these elasticities
+// in every nth step, and on the biases by far more.
+func depends(every int, weights ...float64) func(int, *Step, *rand.Rand) {
+	return func(t int, s *Step, r *rand.Rand) {
+		if t%every > 0 {
+			return
+		}
+		for _, e := range weights {
+			s.ParamElasticities = append(s.ParamElasticities, Known(e*math.Exp(0.1*r.NormFloat64())), Known(10))
+		}
+	}
+}
+
+// both does one edit and then the other.
+func both(a, b func(int, *Step, *rand.Rand)) func(int, *Step, *rand.Rand) {
+	return func(t int, s *Step, r *rand.Rand) {
+		a(t, s, r)
+		b(t, s, r)
+	}
+}
+
+// weighing has weights of that size each, measured in every nth step.
+func weighing(every int, size float64) func(int, *Step, *rand.Rand) {
+	return func(t int, s *Step, _ *rand.Rand) {
+		for range s.ParamGradNorms {
+			if t%every == 0 {
+				s.ParamNorms = append(s.ParamNorms, Known(size))
+			}
+		}
+	}
+}
+
+// flatly is curvature that is small beside gradients of norm 1, steeply one that is large.
+func flatly(int, *rand.Rand) float64  { return 0.5 }
+func steeply(int, *rand.Rand) float64 { return 50 }
+
+func muteFaults() []fault {
+	chance := learning(0.75, 0.6931, 30, 0.003)
+	flat := both(curved(20, nil, flatly), weighing(100, 3))
+	return []fault{
+		// In whatever order, and whether the loss moves or not: the other weights may fit a constant.
+		{recipe{name: "two of five weights are mute", steps: 1500, layers: 5, loss: learning(2, 0.6, 100, 0.01), norm: plainNorm,
+			edit: depends(100, 0.5, 1e-4, 0.8, 2e-4, 0.3)}, Vanishing, 500, 500, false, nil},
+		{recipe{name: "all weights alike", steps: 1500, loss: chance, norm: plainNorm, edit: both(flat, depends(100, 3e-3, 3e-3, 3e-3, 3e-3))},
+			Vanishing, 500, 500, false, nil},
+		{recipe{name: "they come to matter", steps: 2000, loss: after(900, chance, learning(0.69, 0.1, 200, 0.02)), norm: plainNorm,
+			edit: both(flat, func(t int, s *Step, r *rand.Rand) {
+				e := 3e-3
+				if t >= 900 {
+					e = 0.5
+				}
+				depends(100, e, e, e, e)(t, s, r)
+			})}, Vanishing, 500, 500, true, nil},
+	}
+}
+
+func TestVanishingOfWeightsThatTheLossNeverDependedOn(t *testing.T) {
+	for _, f := range muteFaults() {
+		f.check(t)
+	}
+	chance := learning(0.75, 0.6931, 30, 0.003)
+	flat := both(curved(20, nil, flatly), weighing(100, 3))
+	for _, p := range []recipe{
+		{name: "one weight of five is mute", layers: 5, edit: depends(100, 1e-4, 0.5, 0.8, 0.2, 0.3)},
+		{name: "they mattered once", edit: both(flat, func(t int, s *Step, r *rand.Rand) {
+			e := 1e-4
+			if t == 100 {
+				e = 0.1
+			}
+			depends(100, e, e, e, e)(t, s, r)
+		})},
+		{name: "all alike, at a minimum", edit: both(both(curved(20, nil, steeply), weighing(100, 3)), depends(100, 1e-3, 1e-3, 1e-3, 1e-3))},
+		{name: "all alike, and nothing says that it is none", edit: depends(100, 1e-3, 1e-3, 1e-3, 1e-3)},
+		{name: "the rest have no elasticity at all", layers: 5, edit: depends(100, 0, 0, 0, 0.2, 0.3)},
+		{name: "hardly ever measured", layers: 5, edit: depends(400, 0.5, 1e-4, 0.8, 2e-4, 0.3)},
+		{name: "the learning rate is being raised still", layers: 5, edit: both(depends(100, 0.5, 1e-4, 0.8, 2e-4, 0.3), func(t int, s *Step, _ *rand.Rand) {
+			s.LR = Known(float64(t+1) * 1e-5)
+		})},
+	} {
+		if p.steps = 1500; p.loss == nil {
+			p.loss = chance
+		}
+		p.norm = plainNorm
+		p.silent(t, Vanishing)
+	}
+}
+
+func TestVanishingSaysTheElasticity(t *testing.T) {
+	f := muteFaults()[0]
+	events := observe(f.run(), f.make(1))
+	require.Len(t, events, 1)
+	e := events[0]
+	require.Greater(t, e.Values["elasticity"], 1e-4)
+	require.Less(t, e.Values["elasticity"], 3e-4)
+	require.Equal(t, "layer1.weight", e.Param)
+	require.Contains(t, e.Summary, "The loss hardly depends on many of the weights: a quarter of them could be changed by all of their size")
+}
+
+func TestAStateWithOtherElasticitiesIsRefused(t *testing.T) {
+	p := recipe{steps: 10, loss: plainLoss, norm: plainNorm}
+	m := New(p.run())
+	data, err := m.State()
+	require.NoError(t, err)
+	var s map[string]any
+	require.NoError(t, json.Unmarshal(data, &s))
+	s["course"].(map[string]any)["elasticity"].(map[string]any)["peaks"] = []float64{1}
+	data, err = json.Marshal(s)
+	require.NoError(t, err)
+	require.ErrorContains(t, New(p.run()).Restore(data), "it has elasticities of 1 weights and the run has 4")
+}
