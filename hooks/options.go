@@ -213,7 +213,8 @@ func WithMaxSkips(n int, then SkipLimit) Option {
 
 // WithUpdateRatios measures, at every so many steps, the L2 norm of each parameter
 // and of its change in the step, whose ratio says whether the learning rate fits the
-// parameter: about 1e-3 is usual, far more is rash, far less is slow. Since a run's
+// parameter: about 1e-3 is usual, far more is rash, far less is slow. With them goes
+// how much the loss depends on the parameter ([monitor.Step.ParamElasticities]). Since a run's
 // first steps say most, it is measured at steps 1, 2, 5, 10, 20, 50, … up to the
 // interval as well. The default is [DefaultUpdateRatios]; 0 switches it off.
 //

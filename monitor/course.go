@@ -420,6 +420,9 @@ func (c *Course) restore(data []byte) error {
 	if len(fresh.Elasticity.Peaks) != len(c.slope.index) {
 		return fmt.Errorf("it has elasticities of %d weights and the run has %d", len(fresh.Elasticity.Peaks), len(c.slope.index))
 	}
+	if fresh.Forward.Layer < 0 {
+		return fmt.Errorf("the largest input is that of layer %d, want one from 0", fresh.Forward.Layer)
+	}
 	if fresh.Records < 0 || fresh.LossCount < 0 || fresh.NormCount < 0 {
 		return fmt.Errorf("it counts %d records, %d losses and %d norms, want none below 0",
 			fresh.Records, fresh.LossCount, fresh.NormCount)

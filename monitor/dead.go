@@ -30,7 +30,8 @@ const (
 // never the same ones. Weights that are all exactly 0 themselves are a symmetric start
 // and not dead: what is carried back through them is 0 until they move. A step in which
 // all gradients are 0 says nothing by itself; for as long, with a loss that is not 0 and has
-// not come down, all of the network is dead.
+// not come down, all of the network is dead. Where most of a gradient became 0, and much of
+// what the loss had won was lost with it, most of the units are.
 type dead struct {
 	memory[latch]
 	run     *Run

@@ -42,7 +42,9 @@ const (
 // learning, and only the verdict speaks of them. Zeros that begin at one depth
 // and reach from the first weight to it are dying units, the business of
 // dead, because nothing is carried back through them; where but one parameter is
-// left and the loss went on as if nothing had been, they are frozen all the same.
+// left and the loss went on as if nothing had been, they are frozen all the same. In a
+// network of several branches any parameters may be dying units, if more than one is left
+// and the loss leapt back towards its start.
 type frozen struct {
 	memory[frozenState]
 	run     *Run

@@ -61,6 +61,9 @@ const (
 // Bengio 2010):
 //
 //   - in depth, where they shrink geometrically from the last weights to the first;
+//   - in weights that the loss has never depended on since the run began: a quarter of
+//     them, by their elasticities, or all alike, where curvature says that this is no
+//     minimum;
 //   - in all weights alike, beside the last bias, where activations shrink as much as
 //     gradients do;
 //   - in all parameters, beside what the run began with;
