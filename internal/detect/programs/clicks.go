@@ -16,8 +16,8 @@ import (
 // batch moves few of the rare categories' rows.
 func clicks() *Program {
 	return &Program{
-		Name:    "click-embedding",
-		
+		Name: "click-embedding",
+
 		Plain: Recipe{Steps: 1200, Batch: 64, Rows: 20000, Optimizer: "rmsprop", LR: 1e-3,
 			Hidden: 2, Width: 32, Activation: "relu", Gain: 1},
 		Chance: 0, Solved: 0.15,

@@ -16,8 +16,8 @@ import (
 // gradients.
 func experts() *Program {
 	return &Program{
-		Name:    "experts-piecewise",
-		
+		Name: "experts-piecewise",
+
 		Plain: Recipe{Steps: 1300, Batch: 32, Rows: 2000, Optimizer: "sgd", LR: 0.05, Momentum: 0.9,
 			Hidden: 1, Width: 16, Activation: "tanh", Gain: 1, Scale: 1, Noise: 0.1},
 		Chance: 0, Solved: 0.7,

@@ -15,8 +15,8 @@ import (
 // scores.
 func ranking() *Program {
 	return &Program{
-		Name:    "ranking-hinge",
-		
+		Name: "ranking-hinge",
+
 		Plain: Recipe{Steps: 1100, Batch: 32, Rows: 4000, Optimizer: "sgd", LR: 0.02, Momentum: 0.9,
 			Hidden: 2, Width: 32, Activation: "relu", Gain: 1, Noise: 0.3},
 		Chance: 0.5, Solved: 0.85,

@@ -13,8 +13,8 @@ import (
 // entropy stays whatever is learnt.
 func variational() *Program {
 	return &Program{
-		Name:    "vae-digits",
-		
+		Name: "vae-digits",
+
 		Plain: Recipe{Steps: 1200, Batch: 32, Rows: 1500, Optimizer: "adam", LR: 3e-3,
 			Hidden: 1, Width: 64, Activation: "relu", Gain: 1},
 		Chance: 0, Solved: 0.4,
