@@ -57,24 +57,27 @@ func segmentation() *Program {
 			}),
 			bornDead(20),
 			killed(20),
-			fault(corpus.Oscillating, "tanh, momentum 0.99", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 0.3, 0.99
-			}),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.3", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.3 }),
+			bouncing(0.1, 60).with("tanh"),
 			faster(1000),
-			tooFast(1000),
+			tooFast(20000).with("tanh"),
 			poisoned(-30),
 			mislabelled(100),
 			nanOnce(),
 			infOnce(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, one band from 0 to 50", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR = 50, "tanh", "sgd", 0.05
+			fault(corpus.IllConditioned, "one band from 0 to 30", func(r *Recipe) {
+				r.Spread, r.Optimizer, r.LR = 30, "sgd", 0.02
+			}),
+			fault(corpus.IllConditioned, "one band from 0 to 50", func(r *Recipe) {
+				r.Spread, r.Optimizer, r.LR = 50, "sgd", 0.015
+			}),
+			fault(corpus.IllConditioned, "tanh, one band from 0 to 50, full", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Gain = 100, "tanh", "sgd", 0.1, 0.3
 			}),
 			symmetric(0),
 			symmetric(0.3).with("tanh"),
-			fault(corpus.Escape, "tanh, small initialisation", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.15, "sgd", 0.1, 0.9, 1600
+			fault(corpus.Escape, "tanh, small initialisation, plain gradient descent", func(r *Recipe) {
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Steps = "tanh", 0.04, "sgd", 0.1, 1500
 			}),
 			steeper(4),
 			unthawed(),
