@@ -55,7 +55,7 @@ func flow() *Program {
 			}),
 			bornDead(15),
 			killed(15),
-			bouncing(0.1, 13).with("tanh"),
+			bouncing(0.1, 20).with("tanh"),
 			faster(1000),
 			tooFast(1000),
 			poisoned(1.8),
@@ -63,8 +63,8 @@ func flow() *Program {
 			nanOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, coordinates of scales 1 and 40", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR = 40, "tanh", "sgd", 0.002
+			fault(corpus.IllConditioned, "tanh, coordinates of scales 1 and 20", func(r *Recipe) {
+				r.Spread, r.Activation, r.Gain, r.Optimizer, r.LR = 20, "tanh", 0.3, "sgd", 0.003
 			}),
 			symmetric(0),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {

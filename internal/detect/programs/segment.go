@@ -56,7 +56,7 @@ func segmentation() *Program {
 			}),
 			bornDead(20),
 			killed(20),
-			bouncing(0.1, 60).with("tanh"),
+			bouncing(0.1, 90).with("tanh"),
 			faster(1000),
 			tooFast(20000).with("tanh"),
 			poisoned(-30),
@@ -64,7 +64,7 @@ func segmentation() *Program {
 			infOnce(),
 			logOfZero(),
 			fault(corpus.IllConditioned, "one band 70 times the other", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR = 70, "sgd", 0.008
+				r.Spread, r.Optimizer, r.LR = 70, "sgd", 0.013
 			}),
 			symmetric(0),
 			symmetric(0.3).with("tanh"),
