@@ -56,15 +56,15 @@ func segmentation() *Program {
 			}),
 			bornDead(20),
 			killed(20),
-			bouncing(0.1, 90).with("tanh"),
+			bouncing(0.1, 75).with("tanh"),
 			faster(1000),
 			tooFast(20000).with("tanh"),
 			poisoned(-30),
 			mislabelled(100),
 			infOnce(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "one band 70 times the other", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR = 70, "sgd", 0.013
+			fault(corpus.IllConditioned, "one band 40 times the other", func(r *Recipe) {
+				r.Spread, r.Optimizer, r.LR = 40, "sgd", 0.015
 			}),
 			symmetric(0),
 			symmetric(0.3).with("tanh"),
