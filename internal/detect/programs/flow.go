@@ -23,7 +23,7 @@ func flow() *Program {
 			Hidden: 1, Width: 32, Activation: "relu", Gain: 1},
 		Chance: 0, Solved: 0.6,
 		Cases: []Case{
-			scheduled("warm-up and cosine"),
+			scheduled("warm-up and cosine").least(0.7),
 			scheduled("restarts").least(0.65),
 			resized(32).least(0.6),
 			resized(600),
