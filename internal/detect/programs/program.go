@@ -46,6 +46,7 @@ func All() []*Program {
 		blob(), circle(), digitsMLP(), digitsConv(), sine(), friedman(), charLSTM(), latch(), autoencoder(), words(),
 		bandit(), factors(), spirals(), recall(), adding(), quantile(), mixture(), contrast(), pendulum(), counts(), series(), graphs(), clicks(), ranking(),
 		variational(), experts(), sets(), survival(), tagging(), denoising(),
+		reversal(), multitask(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
