@@ -33,7 +33,7 @@ func multitask() *Program {
 			hard("noise of infinite variance", func(r *Recipe) { r.Tails, r.Noise, r.LR = true, 0.2, 0.01 }).least(0.6),
 			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Momentum, r.Steps = 1, 5e-3, 0, 1800 }).least(0.5),
 			hard("few examples, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 250, 25 }).least(0.15),
-			hard("full batches", func(r *Recipe) { r.Batch, r.Rows, r.LR = 0, 1000, 0.04 }).least(0.6),
+			hard("full batches", func(r *Recipe) { r.Batch, r.Rows, r.LR = 0, 1000, 0.02 }).least(0.5),
 			hard("dropout", func(r *Recipe) { r.Dropout = 0.15 }).least(0.7),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9 }),
 			hard("a long flat start", func(r *Recipe) { r.Gain, r.LR, r.Steps = 0.2, 0.02, 1500 }).least(0.6),
@@ -68,9 +68,9 @@ func multitask() *Program {
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "small initialisation, full batches", func(r *Recipe) {
-				r.Gain, r.LR, r.Momentum, r.Batch, r.Rows, r.Steps = 0.06, 0.1, 0, 0, 300, 1900
+				r.Gain, r.LR, r.Momentum, r.Batch, r.Rows, r.Steps = 0.055, 0.1, 0, 0, 300, 1700
 			}),
-			steeper(2),
+			steeper(1.4),
 			unthawed(),
 			negatedLoss(),
 			negatedStep(),
