@@ -16,8 +16,7 @@ import (
 // mixture of normal distributions is known.
 func denoising() *Program {
 	return &Program{
-		Name:    "denoising-scores",
-		HeldOut: true,
+		Name: "denoising-scores",
 		Plain: Recipe{Steps: 1800, Batch: 64, Rows: 8000, Optimizer: "adam", LR: 3e-3,
 			Hidden: 2, Width: 32, Activation: "relu", Gain: 1, Scale: 1},
 		Chance: 0, Solved: 0.7,

@@ -46,7 +46,7 @@ func All() []*Program {
 		blob(), circle(), digitsMLP(), digitsConv(), sine(), friedman(), charLSTM(), latch(), autoencoder(), words(),
 		bandit(), factors(), spirals(), recall(), adding(), quantile(), mixture(), contrast(), pendulum(), counts(), series(), graphs(), clicks(), ranking(),
 		variational(), experts(), sets(), survival(), tagging(), denoising(),
-		flow(), segmentation(),
+		flow(), segmentation(), reversal(), multitask(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)

@@ -16,8 +16,7 @@ import (
 // last bias never has a gradient.
 func survival() *Program {
 	return &Program{
-		Name:    "survival-cox",
-		HeldOut: true,
+		Name: "survival-cox",
 		Plain: Recipe{Steps: 1100, Batch: 48, Rows: 2500, Optimizer: "sgd", LR: 0.02, Momentum: 0.9,
 			Hidden: 2, Width: 32, Activation: "relu", Gain: 1},
 		Chance: 0.5, Solved: 0.75,

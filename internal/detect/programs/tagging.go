@@ -15,8 +15,7 @@ import (
 // layers read the two states.
 func tagging() *Program {
 	return &Program{
-		Name:    "tagging-bidirectional",
-		HeldOut: true,
+		Name: "tagging-bidirectional",
 		Plain: Recipe{Steps: 1400, Batch: 32, Rows: 3000, Optimizer: "adam", LR: 4e-3,
 			Hidden: 1, Width: 24, Activation: "relu", Gain: 1, Recurrent: 1},
 		Chance: 0.31, Solved: 0.8,
