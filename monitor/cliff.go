@@ -7,9 +7,14 @@ import (
 	"github.com/seed-140d0f39/gtg/clip"
 )
 
-// cliffQuiet is how many records without an outlier end an incident, so that
-// several steps off one cliff are one incident.
-const cliffQuiet = 50
+const (
+	// cliffQuiet is how many records without an outlier end an incident, so that
+	// several steps off one cliff are one incident.
+	cliffQuiet = 50
+	// cliffFactor is how many times the recent median the norm is at least where an incident
+	// begins: what leaps less far may be noise, and is clipped without a word.
+	cliffFactor = 10
+)
 
 const (
 	// cliffMemory is for how many norms an incident is remembered, cliffHigher how
@@ -24,9 +29,9 @@ const (
 const cliffSmall = 0.2
 
 // cliff fires when the gradient norm leaps above the limit of its recent range,
-// a [clip.Range]: the statistic by which [clip.Outlier] scales such a gradient
-// back, so that what leaps is both said and clipped, but for the small gradients of
-// a converged run, which may well be clipped and are no news. What climbs in many
+// a [clip.Range], and to ten times its median: the statistic by which [clip.Outlier] scales
+// such a gradient back, so that what leaps far is both said and clipped, but for the small
+// gradients of a converged run, which may well be clipped and are no news. What climbs in many
 // steps is clipped by Outlier's ceiling and is no cliff here. It fires in the same step and
 // resolves after cliffQuiet records within the range. Within a window after a leap of the
 // learning rate upwards nothing is judged: longer steps lead to other slopes. After two
@@ -90,6 +95,7 @@ func (d *cliff) Observe(s *Step, c *Course) Condition {
 		baseline := math.Exp(c.Baseline())
 		outlier = median > cliffSmall*baseline || norm > clip.RangeRatio*baseline
 	}
+	outlier = outlier && (norm > cliffFactor*median || d.now.Latch.On)
 	if usual := d.usual(norm / limit); usual && outlier && !d.now.Latch.On {
 		outlier, d.now.Since = false, [2]int64{}
 	}

@@ -54,7 +54,7 @@ const (
 	divergingUpStay = 128
 	// divergingThrown is how many times the loss that the run began with its level is for
 	// divergingLong records, where the first steps threw it up.
-	divergingThrown = 100
+	divergingThrown = 20
 	// divergingQuiet is how many records well below the line end it.
 	divergingQuiet = 256
 )

@@ -115,6 +115,12 @@ func TestExplodingNearMisses(t *testing.T) {
 		{name: "large inputs, in a shallow network", layers: 3, edit: inputs(1e5, 100)},
 		{name: "small inputs", layers: 4, edit: inputs(1e-3, 9)},
 		{name: "grows a little", layers: 4, edit: growing(4)},
+		{name: "driven to grow by its first steps", layers: 4, edit: func(t int, s *Step, r *rand.Rand) {
+			if t > 0 {
+				growing(9)(t, s, r)
+			}
+		}},
+		{name: "biases' gradients cancel, and no weight matters", layers: 4, edit: both(growing(9), depends(1, 0.01, 0.01, 0.01, 0.01))},
 		{name: "grows in two steps alone", layers: 4, edit: func(t int, s *Step, r *rand.Rand) {
 			if t < 2 {
 				growing(40)(t, s, r)
@@ -188,4 +194,19 @@ func TestExplodingSaysTheNumbers(t *testing.T) {
 	require.Equal(t, "rnn.weight_hh_l1", e.Param)
 	require.Contains(t, e.Summary, "The recurrent weights rnn.weight_hh_l1 have a spectral radius of 15,")
 	require.Contains(t, e.Advice, "orthogonal")
+}
+
+// Long after the first steps the run has troubles of its own.
+func TestExplodingOfTheFirstStepsSilencesForAWhile(t *testing.T) {
+	p := recipe{steps: 900, loss: func(t int, r *rand.Rand) float64 {
+		if t == 0 {
+			return 0.2
+		}
+		return 1.2 + 0.2*r.NormFloat64()
+	}, norm: thrownAway(1e6, 5)}
+	events := observe(p.run(), p.make(1))
+	require.Len(t, events, 2, summaries(events))
+	require.Equal(t, Exploding, events[0].Kind)
+	require.Equal(t, Oscillating, events[1].Kind)
+	require.GreaterOrEqual(t, events[1].Step, int64(500))
 }

@@ -75,7 +75,9 @@ func healthyCurvature() []recipe {
 }
 
 // creeping is a loss that comes down, slowly.
-func creeping(t int, r *rand.Rand) float64 { return 2.3*math.Exp(-float64(t)/2500) + 0.01*r.NormFloat64() }
+func creeping(t int, r *rand.Rand) float64 {
+	return 2.3*math.Exp(-float64(t)/2500) + 0.01*r.NormFloat64()
+}
 
 func illFaults() []fault {
 	tooLong := lognormal(4, 0.4)

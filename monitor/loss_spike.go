@@ -10,7 +10,7 @@ const (
 	spikeWarmUp = 32
 	// spikeDeviations is how many deviations above the recent median a spike
 	// lies at least, and spikeCalm how many at most a quiet loss.
-	spikeDeviations = 10
+	spikeDeviations = 20
 	spikeCalm       = 5
 	// spikeLogDeviations is the same on the logarithm, for positive losses.
 	spikeLogDeviations = 5

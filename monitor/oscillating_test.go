@@ -102,11 +102,11 @@ func oscillatingFaults() []fault {
 			Oscillating, 500, 700, false, nil},
 		{recipe{name: "what was won is lost", steps: 2000, loss: lost, norm: plainNorm, edit: updating(0.05, 50)}, Oscillating, 500, 700, false, nil},
 		{recipe{name: "thrown up far, and only back", steps: 2000, loss: back, norm: plainNorm, edit: updating(0.05, 50)}, Oscillating, 500, 620, false, []Kind{Exploding}},
-		{recipe{name: "worse, with shorter steps later", steps: 3000, loss: worse, norm: plainNorm, edit: func(t int, s *Step, r *rand.Rand) {
-			if t < 1500 {
-				updating(0.06, 50)(t, s, r)
+		{recipe{name: "worse, to and fro no more", steps: 3000, loss: worse, norm: plainNorm, edit: func(t int, s *Step, r *rand.Rand) {
+			if t < 1000 {
+				toAndFro(-0.35, 0)(t, s, r)
 			} else {
-				updating(1e-4, 50)(t, s, r)
+				toAndFro(0.2, 0)(t, s, r)
 			}
 		}}, Oscillating, 500, 620, false, stuck},
 		{recipe{name: "learning rate lowered later", steps: 4000, loss: after(1500, swinging, learning(1.1, 0.2, 300, 0.05)), norm: plainNorm, edit: lowered},

@@ -34,6 +34,9 @@ const (
 	vanishingQuarter = 2e-3
 	vanishingMost    = 1e-2
 	vanishingMute    = 500
+	// vanishingAround is an elasticity of other weights by which a run has learned around
+	// those, through shortcuts.
+	vanishingAround = 0.3
 	// vanishingFar is the share at which the loss does not matter: about the
 	// resolution of float32 (2^-24), as far as one and the same learning rate
 	// could serve both ends.
@@ -153,6 +156,9 @@ func (d *vanishing) Observe(_ *Step, c *Course) Condition {
 // they are all alike it has to be known that the run has not come to its end.
 func (d *vanishing) mute(c *Course) bool {
 	e := &c.now.Elasticity
+	if level, ok := c.Level(); ok && c.won(level) && e.Most > vanishingAround {
+		return false
+	}
 	if e.Count < elasticityFew || c.now.LossCount-c.now.Schedule.WarmUp < vanishingMute {
 		return false
 	}
