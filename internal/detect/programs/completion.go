@@ -62,13 +62,10 @@ func completion() *Program {
 			mislabelled(100),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, items from popular to rare, full batches, plain gradient descent", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch, r.Rows, r.Steps = 100, "tanh", "sgd", 0.3, 0, 600, 1000
-			}),
 			symmetric(0),
-			symmetric(1),
-			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Batch, r.Steps = 0.2, "sgd", 0.1, 0.9, 192, 1500
+			symmetric(0.5).with("tanh"),
+			fault(corpus.Escape, "one layer, small initialisation, momentum", func(r *Recipe) {
+				r.Hidden, r.Width, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Batch, r.Steps = 1, 48, 0.11, "sgd", 0.2, 0.9, 128, 1960
 			}),
 			steeper(4),
 			unthawed(),

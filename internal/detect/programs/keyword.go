@@ -53,8 +53,8 @@ func keyword() *Program {
 			}),
 			bornDead(15),
 			killed(20),
-			fault(corpus.Oscillating, "tanh, momentum 0.99, learning rate 1", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 1, 0.99
+			fault(corpus.Oscillating, "tanh, momentum 0.99, learning rate 0.3", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 0.3, 0.99
 			}),
 			bouncing(0.1, 75).with("tanh"),
 			tooFast(1000).with("tanh"),
