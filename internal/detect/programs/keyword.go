@@ -67,7 +67,7 @@ func keyword() *Program {
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "tanh, small initialisation", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.1, "sgd", 0.05, 0.9, 1500
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.1, "sgd", 0.05, 0.9, 1600
 			}),
 			steeper(6),
 			unthawed(),
