@@ -64,9 +64,6 @@ func completion() *Program {
 			logOfZero(),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
-			fault(corpus.Escape, "one layer, small initialisation, momentum", func(r *Recipe) {
-				r.Hidden, r.Width, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Batch, r.Steps = 1, 48, 0.11, "sgd", 0.2, 0.9, 128, 1960
-			}),
 			steeper(4),
 			unthawed(),
 			negatedLoss(),
