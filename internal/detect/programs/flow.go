@@ -17,8 +17,7 @@ import (
 // mean and covariance a flow has gone. Its loss ends below 0.
 func flow() *Program {
 	return &Program{
-		Name:    "flow-coupling",
-		HeldOut: true,
+		Name: "flow-coupling",
 		Plain: Recipe{Steps: 1000, Batch: 128, Rows: 4000, Optimizer: "adam", LR: 2.5e-3,
 			Hidden: 1, Width: 32, Activation: "relu", Gain: 1},
 		Chance: 0, Solved: 0.6,

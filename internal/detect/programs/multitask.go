@@ -17,8 +17,7 @@ import (
 // whose gradients meet in the shared layers.
 func multitask() *Program {
 	return &Program{
-		Name:    "multitask-heads",
-		HeldOut: true,
+		Name: "multitask-heads",
 		Plain: Recipe{Steps: 1100, Batch: 32, Rows: 3000, Optimizer: "sgd", LR: 0.02, Momentum: 0.9,
 			Hidden: 2, Width: 40, Activation: "relu", Gain: 1, Scale: 1, Noise: 0.1},
 		Chance: 0, Solved: 0.65,

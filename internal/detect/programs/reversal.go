@@ -15,8 +15,7 @@ import (
 // rectified layers read its states. All that the encoder learns comes through one state.
 func reversal() *Program {
 	return &Program{
-		Name:    "reversal-seq2seq",
-		HeldOut: true,
+		Name: "reversal-seq2seq",
 		Plain: Recipe{Steps: 1100, Batch: 32, Rows: 3000, Optimizer: "adam", LR: 6e-3,
 			Hidden: 1, Width: 32, Activation: "relu", Gain: 1, Recurrent: 1},
 		Chance: 1.0 / signs, Solved: 0.8,

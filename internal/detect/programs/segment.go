@@ -19,8 +19,7 @@ import (
 // digit's, so that the loss falls fast at first, when nothing is told apart yet.
 func segmentation() *Program {
 	return &Program{
-		Name:    "segment-digits",
-		HeldOut: true,
+		Name: "segment-digits",
 		Plain: Recipe{Steps: 1000, Batch: 8, Rows: 1200, Optimizer: "adam", LR: 5e-3,
 			Hidden: 1, Width: 4, Activation: "relu", Gain: 1},
 		Chance: 0.15, Solved: 0.5,
