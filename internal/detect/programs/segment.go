@@ -78,7 +78,7 @@ func segmentation() *Program {
 			if err != nil {
 				return nil, err
 			}
-			t := &task{training: training, test: test, forward: b.encoderDecoder(), loss: binary, metric: overlap}
+			t := &task{training: training, test: test, forward: b.digitSegmenter(), loss: binary, metric: overlap}
 			if b.Dice {
 				t.loss = dice
 			}
@@ -172,10 +172,10 @@ func (c convolution) forward(x *ts.Tensor) *ts.Tensor {
 	return ts.MustConv2d(x, c.w, c.b, []int64{1, 1}, []int64{c.pad, c.pad}, []int64{1, 1}, 1)
 }
 
-// encoderDecoder halves the picture twice, with Hidden layers at the bottom, and doubles
+// digitSegmenter halves the picture twice, with Hidden layers at the bottom, and doubles
 // it again; what was there at each size is laid beside what comes from below, unless the
 // recipe wants no shortcuts.
-func (b *builder) encoderDecoder() func(x *ts.Tensor, train bool) *ts.Tensor {
+func (b *builder) digitSegmenter() func(x *ts.Tensor, train bool) *ts.Tensor {
 	w := int64(b.Width)
 	down1, down2 := b.convolution("down1", bands, w, 3, true), b.convolution("down2", w, 2*w, 3, true)
 	var bottom []convolution
