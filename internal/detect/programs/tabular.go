@@ -17,7 +17,7 @@ func mixedTabular() *Program {
 	return &Program{
 		Name:    "mixed-tabular",
 		HeldOut: true,
-		Plain: Recipe{Steps: 1200, Batch: 48, Rows: 4000, Optimizer: "adamw", LR: 3e-3, WeightDecay: 0.01,
+		Plain: Recipe{Steps: 1200, Batch: 48, Rows: 4000, Optimizer: "adamw", LR: 5e-3, WeightDecay: 0.01,
 			Hidden: 2, Width: 32, Activation: "relu", Gain: 1},
 		Chance: 1.0 / 3, Solved: 0.75,
 		Cases: []Case{
@@ -34,6 +34,9 @@ func mixedTabular() *Program {
 			hard("dropout", func(r *Recipe) { r.Dropout = 0.2 }).least(0.7),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum, r.WeightDecay = 1e-9, "sgd", 0.05, 0.9, 0 }).least(0.7),
 			hard("full batches", func(r *Recipe) { r.Batch, r.Rows, r.Steps = 0, 400, 1000 }).least(0.4),
+			hard("a long flat start", func(r *Recipe) {
+				r.Bare, r.Unnormed, r.Gain, r.Optimizer, r.LR, r.Momentum, r.WeightDecay, r.Steps = true, true, 0.42, "sgd", 0.03, 0.9, 0, 1600
+			}).least(0.6),
 			tuned(900, 0.1, 0.4),
 			partly(5).least(0.7),
 			tooSlow(1e-4),
@@ -53,26 +56,27 @@ func mixedTabular() *Program {
 			fault(corpus.Dying, "no shortcuts, hidden biases far below 0 at a step", func(r *Recipe) {
 				r.Bare, r.Fault = true, Fault{Kind: Kill, At: 0.25, Size: 20}
 			}),
-			fault(corpus.Oscillating, "learning rate 1", func(r *Recipe) { r.LR = 1 }),
+			fault(corpus.Oscillating, "learning rate 2", func(r *Recipe) { r.LR = 2 }),
 			fault(corpus.Oscillating, "momentum 0.99, clipped", func(r *Recipe) {
 				r.Optimizer, r.Momentum, r.LR, r.Clip, r.WeightDecay = "sgd", 0.99, 2, 0.5, 0
 			}),
-			faster(2000),
-			tooFast(3000),
+			faster(1000),
+			tooFast(2000),
 			mislabelled(60),
-			poisoned(100),
 			nanOnce(),
 			infOnce(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "columns of scales 1 to 300, full batches", func(r *Recipe) {
-				r.Spread, r.Unnormed, r.Activation, r.Optimizer, r.LR, r.WeightDecay, r.Batch, r.Rows = 300, true, "tanh", "sgd", 0.1, 0, 0, 400
+			fault(corpus.IllConditioned, "columns of scales 1 to 100, full batches", func(r *Recipe) {
+				r.Spread, r.Unnormed, r.Activation, r.Optimizer, r.LR, r.WeightDecay, r.Batch, r.Rows = 100, true, "tanh", "sgd", 2e-3, 0, 0, 400
 			}),
 			symmetric(0),
 			symmetric(0.5),
-			fault(corpus.Escape, "no layer norms, small initialisation, momentum", func(r *Recipe) {
-				r.Bare, r.Unnormed, r.Gain, r.Optimizer, r.LR, r.Momentum, r.WeightDecay, r.Steps = true, true, 0.2, "sgd", 0.03, 0.9, 0, 1600
+			fault(corpus.Escape, "no shortcuts, small initialisation, momentum", func(r *Recipe) {
+				r.Bare, r.Unnormed, r.Gain, r.Optimizer, r.LR, r.Momentum, r.WeightDecay, r.Steps = true, true, 0.3, "sgd", 0.03, 0.9, 0, 1600
 			}),
-			steeper(5),
+			fault(corpus.Cliffs, "no layer norms, next to a cliff", func(r *Recipe) {
+				r.Unnormed, r.Fault = true, Fault{Kind: Steeper, At: 0.4, Size: 2.5}
+			}),
 			unthawed(),
 			negatedStep(),
 		},
