@@ -60,7 +60,7 @@ func causalAttention() *Program {
 				r.Bare, r.Fault = true, Fault{Kind: Kill, At: 0.2, Size: 20}
 			}),
 			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.Momentum, r.LR, r.Clip = "tanh", "sgd", 0.99, 0.3, 0.3
+				r.Activation, r.Optimizer, r.Momentum, r.LR, r.Clip = "tanh", "sgd", 0.99, 0.4, 0.2
 			}),
 			faster(1000),
 			tooFast(2000),
