@@ -47,7 +47,7 @@ func All() []*Program {
 		bandit(), factors(), spirals(), recall(), adding(), quantile(), mixture(), contrast(), pendulum(), counts(), series(), graphs(), clicks(), ranking(),
 		variational(), experts(), sets(), survival(), tagging(), denoising(),
 		flow(), segmentation(), reversal(), multitask(),
-		completion(), keyword(),
+		completion(), keyword(), causalAttention(), mixedTabular(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
