@@ -5,7 +5,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/sugarme/gotch"
 	"github.com/sugarme/gotch/nn"
+	"github.com/sugarme/gotch/ts"
 
 	"github.com/seed-140d0f39/gtg/hooks"
 	"github.com/seed-140d0f39/gtg/monitor"
@@ -104,6 +106,25 @@ func TestUpdatesAreMeasuredAtTheirInterval(t *testing.T) {
 	vs, _ := regression(t)
 	_, err := hooks.Attach(build(t, nn.DefaultSGDConfig(), vs, 0.1), hooks.WithUpdateRatios(-3))
 	require.ErrorContains(t, err, "WithUpdateRatios(-3): the interval is at least 1 step, or 0 for none")
+}
+
+// Of a loss of 0 nothing is a share.
+func TestNoElasticityOfALossOfZero(t *testing.T) {
+	vs := store()
+	weight := vs.Root().MustAdd("weight", ts.MustOfSlice([]float64{3, 4}), true)
+	opt := build(t, nn.NewSGDConfig(0, 0, 0, false), vs, 0.1)
+	w := &witness{}
+	g := attach(t, opt, hooks.WithUpdateRatios(1), hooks.WithSink("witness", w))
+	for _, scale := range []float64{0, 2} {
+		loss := weight.MustSum(gotch.Double, false).MustMulScalar(ts.FloatScalar(scale), true)
+		require.NoError(t, opt.BackwardStep(loss))
+		loss.MustDrop()
+	}
+	require.NoError(t, g.Close())
+	require.NotNil(t, w.steps[0].ParamNorms)
+	require.Nil(t, w.steps[0].ParamElasticities)
+	// 2·√2 · 5 / 14
+	require.InEpsilon(t, 10*math.Sqrt2/14, w.steps[1].ParamElasticities[0].Or(-1), 1e-12)
 }
 
 // A step that is skipped has no update, and a parameter that the optimizer does not

@@ -49,6 +49,17 @@ func (e *elasticity) observe(s *slope, values []Number) {
 	e.Quarter, e.Most = sorted[(len(sorted)-1)/4], sorted[len(sorted)-1]
 }
 
+// weakest is the place of the weight that the loss depended on least, of those that it did.
+func (e *elasticity) weakest(s *slope) int {
+	weakest, least := 0, math.Inf(1)
+	for at, i := range s.index {
+		if v := e.Peaks[at]; v > 0 && v < least {
+			weakest, least = i, v
+		}
+	}
+	return weakest
+}
+
 // last is the place of the last weight, -1 where there is none.
 func (s *slope) last() int {
 	if len(s.index) == 0 {

@@ -104,7 +104,7 @@ func TestVanishingSaysTheElasticity(t *testing.T) {
 	e := events[0]
 	require.Greater(t, e.Values["elasticity"], 1e-4)
 	require.Less(t, e.Values["elasticity"], 3e-4)
-	require.Equal(t, "layer1.weight", e.Param)
+	require.Equal(t, "layer2.weight", e.Param, "the weakest of all")
 	require.Contains(t, e.Summary, "The loss hardly depends on many of the weights: a quarter of them could be changed by all of their size")
 }
 

@@ -34,6 +34,8 @@ const (
 	vanishingQuarter = 2e-3
 	vanishingMost    = 1e-2
 	vanishingMute    = 500
+	// vanishingAlike is the elasticity up to which they are all mute alike.
+	vanishingAlike = 2e-2
 	// vanishingAround is an elasticity of other weights by which a run has learned around
 	// those, through shortcuts.
 	vanishingAround = 0.3
@@ -80,6 +82,7 @@ type vanishing struct {
 	run                        *Run
 	gain, shrunk, level, start float64
 	elasticity                 float64
+	weakest                    int // the weight that the loss depended on least
 	reach                      float64
 	radius                     radius
 	everywhere                 bool
@@ -140,6 +143,9 @@ func (d *vanishing) Observe(_ *Step, c *Course) Condition {
 	d.everywhere = now.All.On
 	d.elasticity = c.now.Elasticity.Quarter
 	mute := d.mute(c)
+	if mute && !now.Mute.On {
+		d.weakest = c.now.Elasticity.weakest(&c.slope)
+	}
 	now.Mute.observe(mute, !mute, 1, vanishingQuiet)
 	radius, recurrent := c.now.Curvature.radius()
 	d.radius = radius
@@ -162,7 +168,7 @@ func (d *vanishing) mute(c *Course) bool {
 	if e.Count < elasticityFew || c.now.LossCount-c.now.Schedule.WarmUp < vanishingMute {
 		return false
 	}
-	if e.Most > 10*vanishingQuarter {
+	if e.Most > vanishingAlike {
 		return e.Quarter < vanishingQuarter
 	}
 	minimum, known := c.atMinimum()
@@ -193,7 +199,7 @@ func (d *vanishing) Explain(e *Event) {
 			d.radius.Name, d.radius.Radius)
 	case d.now.Mute.On && !d.now.Depth.On:
 		e.Values["elasticity"] = d.elasticity
-		e.Param = d.first
+		e.Param = d.run.Params[d.weakest].Name
 		e.Summary = fmt.Sprintf("The loss hardly depends on many of the weights: a quarter of them could be changed by all of their size at any time so far, and it would have changed by no more than %.2g of itself.",
 			d.elasticity)
 	default:

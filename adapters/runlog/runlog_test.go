@@ -79,16 +79,14 @@ func plain(s monitor.Step) any {
 func everything() *monitor.Step {
 	return &monitor.Step{
 		Step: 7, T: known(1.25), Loss: nan, LR: known(1e-3), GradNorm: inf,
-		ParamGradNorms: []monitor.Number{known(0.1), {}, nan, inf},
-		ParamNorms:     []monitor.Number{known(1), known(2), known(3), known(4)},
-		UpdateNorms:    []monitor.Number{known(1e-300), known(5e-324), known(math.MaxFloat64), known(0)},
-
+		ParamGradNorms:    []monitor.Number{known(0.1), {}, nan, inf},
+		ParamNorms:        []monitor.Number{known(1), known(2), known(3), known(4)},
+		UpdateNorms:       []monitor.Number{known(1e-300), known(5e-324), known(math.MaxFloat64), known(0)},
 		ParamElasticities: []monitor.Number{known(0.5), {}, inf, known(0)},
-
-		ZeroGrads:       []int64{0, -1, 3, math.MaxInt64},
-		NonFinite:       known(2),
-		NonFiniteParams: []monitor.NonFiniteParam{{Param: 2, NaN: 3}, {Param: 3, PosInf: 1, NegInf: 2}},
-		Zeroed:          6,
+		ZeroGrads:         []int64{0, -1, 3, math.MaxInt64},
+		NonFinite:         known(2),
+		NonFiniteParams:   []monitor.NonFiniteParam{{Param: 2, NaN: 3}, {Param: 3, PosInf: 1, NegInf: 2}},
+		Zeroed:            6,
 		Clip: monitor.Clip{Policy: "groups", Clipped: true, Factor: known(0.5), Threshold: known(12), NormAfter: known(6),
 			Lower: known(-2), Upper: inf, ParamFactors: []monitor.Number{known(1), {}, known(0), known(0.25)},
 			Groups: []monitor.ClipGroup{{Name: "a", Clipped: true, Norm: known(24), NormAfter: known(6), Threshold: known(6)}, {Name: "b"}}},

@@ -390,14 +390,12 @@ func (null) Close(context.Context, *monitor.End) error { return nil }
 // full is a step that measures everything, and one that measures little.
 func full(params int) (everything, little *monitor.Step) {
 	everything = &monitor.Step{
-		ParamGradNorms: make([]monitor.Number, params),
-		ParamNorms:     make([]monitor.Number, params),
-		UpdateNorms:    make([]monitor.Number, params),
-
+		ParamGradNorms:    make([]monitor.Number, params),
+		ParamNorms:        make([]monitor.Number, params),
+		UpdateNorms:       make([]monitor.Number, params),
 		ParamElasticities: make([]monitor.Number, params),
-
-		ZeroGrads: make([]int64, params),
-		Curvature: &monitor.Curvature{},
+		ZeroGrads:         make([]int64, params),
+		Curvature:         &monitor.Curvature{},
 	}
 	return everything, &monitor.Step{ParamGradNorms: make([]monitor.Number, params)}
 }

@@ -22,7 +22,7 @@ type Recipe struct {
 	Bias       float64 // of hidden layers, initially
 	Gate       float64 `json:",omitempty"` // the initial bias of a GRU's update gates
 	Bare       bool    `json:",omitempty"` // the blocks have no shortcuts
-	Unnormed   bool    `json:",omitempty"` // nor are there layer norms in them
+	Unnormed   bool    `json:",omitempty"` // the blocks have no layer norms
 	Dice       bool    `json:",omitempty"` // the loss is a soft Dice loss
 	Symmetric  bool    // all initial weights of a layer are the same, Gain times the usual standard deviation
 	Dropout    float64
