@@ -16,23 +16,32 @@ const elasticityFew = 5
 // size and the loss would not change. It counts measurements, not steps.
 type elasticity struct {
 	Count int64 `json:"count"`
-	// Peaks has the largest value of each weight, in the slope's order; 0 before there is one.
+	// Peaks has the largest value of each weight, in the slope's order; 0 before there is one,
+	// and below 0 for a weight that was 0 at first, whose size says nothing of its gradient.
 	Peaks []float64 `json:"peaks"`
 	// Quarter is what a quarter of the weights never had more than, and Most the largest of
-	// all; those that never had any are frozen, dead or pruned and do not count.
+	// all; those that never had any are frozen, dead or pruned and do not count, nor do those
+	// that were 0 at first.
 	Quarter float64 `json:"quarter"`
 	Most    float64 `json:"most"`
 }
 
 // observe takes what one step measured.
-func (e *elasticity) observe(s *slope, values []Number) {
+func (e *elasticity) observe(s *slope, values, norms []Number) {
 	if len(values) == 0 || len(values) <= s.last() {
 		return
+	}
+	if e.Count == 0 && len(norms) == len(values) {
+		for at, i := range s.index {
+			if v, ok := measure(norms[i]); ok && v == 0 {
+				e.Peaks[at] = -1
+			}
+		}
 	}
 	e.Count++
 	seen := 0
 	for at, i := range s.index {
-		if v, ok := measure(values[i]); ok {
+		if v, ok := measure(values[i]); ok && e.Peaks[at] >= 0 {
 			e.Peaks[at] = max(e.Peaks[at], v)
 		}
 		if e.Peaks[at] > 0 {

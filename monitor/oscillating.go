@@ -141,7 +141,7 @@ func (d *oscillating) tooLong(c *Course, share float64) string {
 	}
 	if k := &c.now.Curvature; k.Preconditioned && k.Rhos.n >= illMeasured {
 		u := &c.now.Updates
-		short := u.Count >= updatesSettled && u.Ratios.median() < oscillatingShort
+		short := u.Ratios.n >= updatesSettled && u.Ratios.median() < oscillatingShort
 		if d.rho = k.Rhos.median(); k.Rhos.surely(0.5) > share*oscillatingRho && (d.worse || !short || share < 1) {
 			return "rho"
 		}
@@ -163,7 +163,7 @@ func (d *oscillating) tooLong(c *Course, share float64) string {
 		d.update = c.now.Updates.Last
 		return "risen"
 	}
-	if k := &c.now.Updates; k.Count >= updatesSettled {
+	if k := &c.now.Updates; k.Ratios.n >= updatesSettled {
 		if d.update = k.Ratios.median(); d.update > share*update {
 			return "update"
 		}

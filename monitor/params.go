@@ -68,7 +68,7 @@ func (c *Course) observeParams(s *Step) {
 			}
 		}
 	}
-	c.now.Elasticity.observe(&c.slope, s.ParamElasticities)
+	c.now.Elasticity.observe(&c.slope, s.ParamElasticities, s.ParamNorms)
 	norms, zeros := s.ParamGradNorms, s.ZeroGrads
 	if len(norms) != len(params) {
 		norms = nil

@@ -29,8 +29,8 @@ func (d *stagnating) Explain(e *Event) {
 	e.Values["fall"] = d.fall
 	if d.immobile {
 		e.Advice = "Raise the learning rate, by a factor of 10 at a time."
-		e.Summary = fmt.Sprintf("The steps are too short to learn anything: no weight has moved by more than %.2g of its norm so far, and the loss, at %.4g, began at %.4g.",
-			d.moved, d.level, d.start)
+		e.Summary = fmt.Sprintf("The steps are too short to learn anything: to first order all of them together can have changed the loss by %.2g of its size at most, and it is at %.4g and began at %.4g.",
+			d.bound, d.level, d.start)
 		return
 	}
 	if d.signal > stagnatingSignal {

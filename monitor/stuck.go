@@ -22,9 +22,9 @@ const (
 	stuckErrors   = 2
 	stuckStart    = 1.5
 	stuckThrown   = 4
-	// stuckMoved is the share of its norm that no weight has moved by in all, where
-	// steps are too short to change anything.
-	stuckMoved = 1e-3
+	// stuckBound is the share of the loss that all steps together can have changed it by
+	// at most, to first order, where they are too short to learn anything.
+	stuckBound = 0.2
 	// stuckNoise is the largest deviation of the losses, as a share of their
 	// level, at which a flat loss says anything.
 	stuckNoise = 0.3
@@ -49,7 +49,7 @@ const (
 // means nothing there; neither does it while the learning rate is warming up.
 type stuck struct {
 	memory[stuckState]
-	start, level, fall, ratio, moved float64
+	start, level, fall, ratio, bound float64
 	signal                           float64 // the share of gᵀg that surely is
 	hasNorm, immobile                bool
 }
@@ -91,9 +91,9 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 	}
 	fall, late, err := h.late()
 	err *= stuckErrors
-	moved, measured := c.Moved()
-	d.immobile = measured && moved < stuckMoved && fall < err && h.quarters()[0]-late < err
-	d.moved, d.signal = moved, 0
+	bound, measured := c.Bound()
+	d.immobile = measured && bound < stuckBound && fall < err && h.quarters()[0]-late < err
+	d.bound, d.signal = bound, 0
 	noise := false // what is left of a strong gradient
 	if share, err, ok := c.Signal(); ok {
 		d.signal = max(share-2*err, 0)
@@ -135,7 +135,7 @@ func flat(c *Course, fall, late, err float64) bool {
 func (d *stuck) values(state State) map[string]float64 {
 	v := map[string]float64{"start": d.start, "level": d.level}
 	if state == Firing && d.immobile {
-		v["moved"] = d.moved
+		v["bound"] = d.bound
 	}
 	if state == Firing && d.signal > 0 {
 		v["signal"] = d.signal
