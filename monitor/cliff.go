@@ -16,6 +16,16 @@ const (
 	cliffFactor = 10
 )
 
+// Where the loss leaps in the same step, by cliffLoss deviations, or cliffLossLog of its
+// logarithm, cliffLossMargin times higher than it has, and to where it began, but for a share
+// of cliffLossStart, the norm need not leap above the limit.
+const (
+	cliffLoss       = 10
+	cliffLossLog    = 3
+	cliffLossMargin = 3
+	cliffLossStart  = 0.2
+)
+
 const (
 	// cliffMemory is for how many norms an incident is remembered, cliffHigher how
 	// many times the highest remembered one the next of many is at least.
@@ -53,6 +63,7 @@ type cliffState struct {
 	// Rebased is the step at which outliers of this incident became the range.
 	Rebased int64  `json:"rebased"`
 	Why     string `json:"why,omitempty"`
+	Leaps   leaps  `json:"leaps"` // of the loss
 	// Norms since the last two incidents ended, and the largest norm of both, over the
 	// limit that it exceeded.
 	Since [2]int64 `json:"since"`
@@ -95,7 +106,8 @@ func (d *cliff) Observe(s *Step, c *Course) Condition {
 		baseline := math.Exp(c.Baseline())
 		outlier = median > cliffSmall*baseline || norm > clip.RangeRatio*baseline
 	}
-	outlier = outlier && (norm > cliffFactor*median || d.now.Latch.On)
+	both := d.lossLeaps(c)
+	outlier = (outlier || both && !d.now.Latch.On && !c.now.Schedule.raised() && c.now.NormCount >= early) && (norm > cliffFactor*median || d.now.Latch.On)
 	if usual := d.usual(norm / limit); usual && outlier && !d.now.Latch.On {
 		outlier, d.now.Since = false, [2]int64{}
 	}
@@ -117,6 +129,20 @@ func (d *cliff) Observe(s *Step, c *Course) Condition {
 		d.now.Rebased, d.now.Why = s.Step, c.now.Schedule.why()
 	}
 	return condition
+}
+
+// lossLeaps says whether the loss leaps too.
+func (d *cliff) lossLeaps(c *Course) bool {
+	r := &c.before
+	if !c.hasLoss || r.n < spikeWarmUp {
+		return false
+	}
+	leap, deviations := c.leap()
+	slot, highest := d.now.Leaps.next(), d.now.Leaps.highest()
+	*slot = max(*slot, leap)
+	return deviations > cliffLoss && !c.climbs(leap) && leap > cliffLossMargin*highest &&
+		c.loss > c.Start()-cliffLossStart*math.Abs(c.Start()) &&
+		(!r.allPositive || math.Log(c.loss/r.median) > cliffLossLog*r.logSpread)
 }
 
 // usual says whether a norm is no news: two incidents within cliffMemory are the run's

@@ -96,6 +96,7 @@ type courseState struct {
 type lossRange struct {
 	n           int
 	median      float64
+	last        float64
 	spread      float64 // the deviation above the median
 	logSpread   float64 // the same of the logarithm, when all are positive
 	allPositive bool
@@ -359,7 +360,7 @@ func rangeOf(w *window) lossRange {
 		return r
 	}
 	const normal = 0.6744897501960817 + 1.1503493803760083 + 1.5341205443525465
-	r.median = w.median()
+	r.median, r.last = w.median(), w.last()
 	a, b, c := w.quantile(0.75), w.quantile(0.875), w.quantile(0.9375)
 	r.spread = max((a-r.median)+(b-r.median)+(c-r.median), 0) / normal
 	if r.allPositive = w.sorted[0] > 0; r.allPositive {

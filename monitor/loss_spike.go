@@ -17,21 +17,10 @@ const (
 	// spikeSlow is the weight of the newest record in the long mean of those
 	// deviations; the larger of it and the recent one counts.
 	spikeSlow = 1.0 / 256
-	// spikeClimb is the share of the leap that the loss before may have made.
-	spikeClimb = 0.25
 	// spikeMargin is how many times the highest leap remembered it is.
 	spikeMargin = 2
-	// spikeFloorLevel and spikeFloorProgress are the least deviation, as shares
-	// of the level and of the progress made: a spike leaps by at least
-	// spikeDeviations times as much.
-	spikeFloorLevel    = 0.05
-	spikeFloorProgress = 0.005
 	// spikeQuiet is how many calm records end an incident.
 	spikeQuiet = 32
-	// spikeMemory and spikeBlock say how long the highest leaps are remembered:
-	// that many blocks of that many records.
-	spikeMemory = 32
-	spikeBlock  = 64
 )
 
 // lossSpike fires when the loss leaps far above its recent range, as it does
@@ -41,8 +30,8 @@ const (
 // loss is a spike when
 //
 //   - loss − m is above spikeDeviations × s, which works for losses of any sign;
-//   - loss − m is above spikeMargin times the highest of the last spikeMemory ×
-//     spikeBlock records: a loss with a heavy tail, as at batch size 1, has leapt
+//   - loss − m is above spikeMargin times the highest of the last leapMemory ×
+//     leapBlock records: a loss with a heavy tail, as at batch size 1, has leapt
 //     before;
 //   - where all recent losses are positive, log(loss/m) is above
 //     spikeLogDeviations deviations of the logarithm: near 0 such losses vary
@@ -60,16 +49,14 @@ type lossSpike struct {
 }
 
 type spikeState struct {
-	Latch latch                `json:"latch"`
-	Count uint64               `json:"count"` // losses judged
-	Last  uint64               `json:"last"`  // the judged loss at which the last incident ended; 0 for none
-	Again bool                 `json:"again"` // this incident is not the first in memory
-	Leap  float64              `json:"leap"`  // this incident's highest
-	Peak  float64              `json:"peak"`  // the same in deviations
-	Leaps [spikeMemory]float64 `json:"leaps"` // the highest of each block
+	Latch latch   `json:"latch"`
+	Leaps leaps   `json:"leaps"` // of losses that were judged
+	Last  uint64  `json:"last"`  // the judged loss at which the last incident ended; 0 for none
+	Again bool    `json:"again"` // this incident is not the first in memory
+	Leap  float64 `json:"leap"`  // this incident's highest
+	Peak  float64 `json:"peak"`  // the same in deviations
 	// Spread is the long mean of the logarithm's deviation.
 	Spread float64 `json:"spread"`
-	Before float64 `json:"before"` // the last loss
 }
 
 func newLossSpike() *lossSpike { return &lossSpike{} }
@@ -82,33 +69,22 @@ func (d *lossSpike) Observe(_ *Step, c *Course) Condition {
 	if !ok || r.n < spikeWarmUp {
 		return Undecided
 	}
-	leap := max(loss-r.median, 0)
-	spread := max(r.spread, spikeFloorLevel*math.Abs(r.median), spikeFloorProgress*c.Progress())
-	var z float64
-	if spread > 0 { // else every loss so far was 0, and there is no scale
-		z = min(leap/spread, largest)
-	}
-	slot := &now.Leaps[now.Count/spikeBlock%spikeMemory]
-	if now.Count%spikeBlock == 0 {
-		*slot = 0
-	}
-	now.Count++
-
-	spike := z > spikeDeviations && leap > spikeMargin*d.highest()
+	leap, z := c.leap()
+	slot := now.Leaps.next()
+	spike := z > spikeDeviations && leap > spikeMargin*now.Leaps.highest()
 	if r.allPositive && r.logSpread <= largest {
-		now.Spread += max(spikeSlow, 1/float64(now.Count)) * (r.logSpread - now.Spread)
+		now.Spread += max(spikeSlow, 1/float64(now.Leaps.Count)) * (r.logSpread - now.Spread)
 	}
 	if spike && r.allPositive {
 		spike = math.Log(loss/r.median) > spikeLogDeviations*max(r.logSpread, now.Spread)
 	}
-	if c.now.Schedule.raised() || !now.Latch.On && now.Before-r.median > spikeClimb*leap {
+	if c.now.Schedule.raised() || !now.Latch.On && c.climbs(leap) {
 		spike = false
 	}
-	now.Before = loss
 	if spike {
 		if !now.Latch.On {
 			now.Leap, now.Peak = 0, 0
-			now.Again = now.Last > 0 && now.Count-now.Last < spikeMemory*spikeBlock
+			now.Again = now.Last > 0 && now.Leaps.Count-now.Last < leapMemory*leapBlock
 			d.loss, d.median, d.z = loss, r.median, z
 		}
 		now.Leap, now.Peak = max(now.Leap, leap), max(now.Peak, z)
@@ -117,7 +93,7 @@ func (d *lossSpike) Observe(_ *Step, c *Course) Condition {
 	condition := now.Latch.observe(spike, z < spikeCalm, 1, spikeQuiet)
 	switch {
 	case was && !now.Latch.On:
-		now.Last = now.Count
+		now.Last = now.Leaps.Count
 		if now.Again {
 			*slot = max(*slot, now.Leap)
 		}
@@ -125,14 +101,6 @@ func (d *lossSpike) Observe(_ *Step, c *Course) Condition {
 		*slot = max(*slot, leap)
 	}
 	return condition
-}
-
-func (d *lossSpike) highest() float64 {
-	var highest float64
-	for _, leap := range d.now.Leaps {
-		highest = max(highest, leap)
-	}
-	return highest
 }
 
 func (d *lossSpike) Explain(e *Event) {

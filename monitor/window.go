@@ -49,6 +49,14 @@ func (w *window) median() float64 {
 	return w.sorted[(w.n-1)/2]/2 + w.sorted[w.n/2]/2
 }
 
+// last is the newest value of a window that is not empty.
+func (w *window) last() float64 {
+	if w.n < span {
+		return w.ring[w.n-1]
+	}
+	return w.ring[(w.next+span-1)%span]
+}
+
 // quantile is the value below which the share p of a window that is not empty lies.
 func (w *window) quantile(p float64) float64 {
 	return w.sorted[min(int(p*float64(w.n)), w.n-1)]
