@@ -58,7 +58,7 @@ func dilated() *Program {
 				r.Bare, r.Fault = true, Fault{Kind: Kill, At: 0.35, Size: 20}
 			}),
 			bouncing(0.5, 6).with("tanh"),
-			tooFast(600).with("tanh"),
+			tooFast(3000).with("tanh"),
 			faster(1500).with("tanh"),
 			poisoned(8),
 			mislabelled(30),

@@ -57,7 +57,7 @@ func multilabel() *Program {
 			bornDead(10),
 			killed(20),
 			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.Momentum, r.LR, r.Clip = "tanh", "sgd", 0.99, 0.7, 0.3
+				r.Activation, r.Optimizer, r.Momentum, r.LR, r.Clip = "tanh", "sgd", 0.99, 1.1, 0.3
 			}),
 			bouncing(0.1, 120).with("tanh"),
 			tooFast(1000).with("tanh"),
