@@ -40,7 +40,7 @@ func distillation() *Program {
 				r.Unit, r.Optimizer, r.LR, r.Momentum = 1e-9, "sgd", 0.05, 0.9
 			}).least(0.7),
 			hard("a long flat start", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.2, "sgd", 0.05, 0.9, 1800
+				r.Hidden, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 3, 0.1, "sgd", 0.03, 0.9, 1800
 			}).least(0.7),
 			tuned(1000, 0.1, 0.3),
 			partly(2).least(0.7),
@@ -61,22 +61,23 @@ func distillation() *Program {
 			killed(20),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
 			bouncing(0.5, 10).with("tanh"),
-			faster(300),
-			tooFast(2000),
+			faster(300).with("tanh"),
+			fault(corpus.Diverging, "plain gradient descent, learning rate 10", func(r *Recipe) { r.Optimizer, r.LR = "sgd", 10 }),
 			poisoned(30),
 			mislabelled(100),
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
 			fault(corpus.IllConditioned, "features of scales from 1 to 1/300, plain gradient descent", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR = 300, "sgd", 0.3
+				r.Spread, r.Optimizer, r.LR = 300, "sgd", 0.8
 			}),
 			symmetric(0),
 			symmetric(0.3).with("tanh"),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Batch, r.Rows = "tanh", 0.05, "sgd", 0.05, 0.9, 0, 500
+				r.Hidden, r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum = 3, "tanh", 0.047, "sgd", 0.03, 0.9
+				r.Batch, r.Rows, r.Steps = 0, 600, 2200
 			}),
-			steeper(5),
+			steeper(3),
 			unthawed(),
 			negatedLoss(),
 			negatedStep(),
