@@ -62,7 +62,9 @@ func distillation() *Program {
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
 			bouncing(0.5, 10).with("tanh"),
 			faster(300).with("tanh"),
-			fault(corpus.Diverging, "plain gradient descent, learning rate 10", func(r *Recipe) { r.Optimizer, r.LR = "sgd", 10 }),
+			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 30", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR = "tanh", "sgd", 30
+			}),
 			poisoned(30),
 			mislabelled(100),
 			infOnce(),

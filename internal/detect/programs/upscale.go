@@ -56,7 +56,6 @@ func upscaling() *Program {
 			}),
 			bornDead(10),
 			killed(10),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
 			bouncing(0.1, 70).with("tanh"),
 			faster(300).with("tanh"),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 20", func(r *Recipe) {
