@@ -49,6 +49,7 @@ func All() []*Program {
 		flow(), segmentation(), reversal(), multitask(),
 		completion(), keyword(), causalAttention(), mixedTabular(),
 		multilabel(), dilated(),
+		upscaling(), distillation(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
