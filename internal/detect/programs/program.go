@@ -48,6 +48,7 @@ func All() []*Program {
 		variational(), experts(), sets(), survival(), tagging(), denoising(),
 		flow(), segmentation(), reversal(), multitask(),
 		completion(), keyword(), causalAttention(), mixedTabular(),
+		patchesMixer(), valueTargets(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
