@@ -19,7 +19,7 @@ func valueTargets() *Program {
 	return &Program{
 		Name:    "value-targets",
 		HeldOut: true,
-		Plain: Recipe{Steps: 1200, Batch: 32, Rows: 3000, Optimizer: "adam", LR: 3e-3,
+		Plain: Recipe{Steps: 1000, Batch: 32, Rows: 3000, Optimizer: "adam", LR: 6e-3,
 			Hidden: 2, Width: 32, Activation: "tanh", Gain: 1, Renewed: 20},
 		Chance: 0, Solved: 0.8,
 		Cases: []Case{
@@ -32,7 +32,7 @@ func valueTargets() *Program {
 			clipped(0.02, 1),
 			hard("noisy rewards", func(r *Recipe) { r.Noise = 0.3 }).least(0.7),
 			hard("rewards of infinite variance", func(r *Recipe) { r.Noise, r.Tails = 0.1, true }).least(0.6),
-			hard("batches of one", func(r *Recipe) { r.Batch, r.LR = 1, 5e-4 }).least(0.5),
+			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 1e-3, 1800 }).least(0.5),
 			hard("few transitions, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 240, 24 }).least(0.4),
 			hard("all transitions in each batch", func(r *Recipe) { r.Rows, r.Batch, r.Steps = 500, 0, 1000 }).least(0.6),
 			hard("losses of millions", func(r *Recipe) {
@@ -58,12 +58,10 @@ func valueTargets() *Program {
 			}),
 			bornDead(8).with("relu"),
 			killed(15).with("relu"),
-			fault(corpus.Oscillating, "momentum 0.99, learning rate 1", func(r *Recipe) {
-				r.Optimizer, r.LR, r.Momentum = "sgd", 1, 0.99
-			}),
-			bouncing(0.1, 40),
-			tooFast(1000),
-			faster(500),
+			fault(corpus.Oscillating, "learning rate 0.15", func(r *Recipe) { r.LR = 0.15 }),
+			bouncing(0.1, 15),
+			tooFast(500),
+			faster(250),
 			mislabelled(100),
 			fault(corpus.Poisoned, "rectifiers, inputs too large", func(r *Recipe) {
 				r.Activation, r.Fault = "relu", Fault{Kind: BigInputs, At: 0.5, Size: 40}
@@ -71,12 +69,12 @@ func valueTargets() *Program {
 			nanOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "half the features 30 times as large, plain gradient descent", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR = 30, "sgd", 0.01
+			fault(corpus.IllConditioned, "half the features 300 times smaller, plain gradient descent", func(r *Recipe) {
+				r.Spread, r.Optimizer, r.LR = 1.0/300, "sgd", 1.3
 			}),
 			symmetric(0),
-			fault(corpus.Escape, "three layers, small initialisation", func(r *Recipe) {
-				r.Hidden, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Batch, r.Rows, r.Steps = 3, 0.4, "sgd", 0.1, 0.9, 0, 500, 1500
+			fault(corpus.Escape, "small initialisation, momentum, targets renewed every 5 steps", func(r *Recipe) {
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Rows, r.Steps, r.Renewed = 0.02, "sgd", 0.2, 0.9, 500, 1600, 5
 			}),
 			steeper(8),
 			unthawed(),

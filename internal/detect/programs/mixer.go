@@ -17,7 +17,7 @@ func patchesMixer() *Program {
 	return &Program{
 		Name:    "patches-mixer",
 		HeldOut: true,
-		Plain: Recipe{Steps: 1000, Batch: 16, Rows: 2000, Optimizer: "adam", LR: 3e-3,
+		Plain: Recipe{Steps: 1000, Batch: 16, Rows: 2000, Optimizer: "adam", LR: 8e-3,
 			Hidden: 2, Width: 16, Activation: "gelu", Gain: 1},
 		Chance: 1.0 / silhouettes, Solved: 0.8,
 		Cases: []Case{
@@ -27,14 +27,14 @@ func patchesMixer() *Program {
 			resized(3).least(0.7),
 			resized(96),
 			clipped(0.05, 1),
-			hard("a fifth of the labels wrong", func(r *Recipe) { r.Noise, r.LR = 0.2, 2e-3 }).least(0.65),
+			hard("a fifth of the labels wrong", func(r *Recipe) { r.Noise, r.LR = 0.2, 4e-3 }).least(0.65),
 			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 1e-3, 2000 }).least(0.4),
 			hard("few pictures, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 60, 12 }).least(0.15),
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.2 }).least(0.8),
 			hard("dropout", func(r *Recipe) { r.Dropout = 0.1 }).least(0.75),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e-9, "sgd", 0.05, 0.9 }).least(0.75),
 			hard("a long flat start", func(r *Recipe) {
-				r.Unnormed, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = true, 0.5, "sgd", 0.03, 0.9, 1500
+				r.Unnormed, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = true, 0.25, "sgd", 0.03, 0.9, 1500
 			}).least(0.6),
 			tuned(1000, 0.1, 0),
 			tuned(1000, 0.3, 0.4).least(0.7),
@@ -62,11 +62,11 @@ func patchesMixer() *Program {
 				r.Optimizer, r.Momentum, r.LR, r.Clip = "sgd", 0.99, 0.5, 0.3
 			}),
 			bouncing(0.1, 60),
-			tooFast(300),
-			faster(300),
+			tooFast(200),
+			faster(100),
 			mislabelled(60),
 			fault(corpus.Poisoned, "no layer norms, inputs too large", func(r *Recipe) {
-				r.Unnormed, r.LR, r.Fault = true, 2e-3, Fault{Kind: BigInputs, At: 0.55, Size: -30}
+				r.Unnormed, r.LR, r.Fault = true, 4e-3, Fault{Kind: BigInputs, At: 0.55, Size: -30}
 			}),
 			nanOnce(),
 			infOnce(),
@@ -77,9 +77,11 @@ func patchesMixer() *Program {
 			symmetric(0),
 			symmetric(0.5),
 			fault(corpus.Escape, "no layer norms, small initialisation", func(r *Recipe) {
-				r.Unnormed, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = true, 0.3, "sgd", 0.03, 0.9, 1600
+				r.Unnormed, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = true, 0.06, "sgd", 0.017, 0.9, 1700
 			}),
-			steeper(6),
+			fault(corpus.Cliffs, "no layer norms, next to a cliff", func(r *Recipe) {
+				r.Unnormed, r.LR, r.Fault = true, 4e-3, Fault{Kind: Steeper, At: 0.4, Size: 2}
+			}),
 			unthawed(),
 			negatedLoss(),
 			negatedStep(),
