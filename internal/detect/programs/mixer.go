@@ -62,7 +62,7 @@ func patchesMixer() *Program {
 				r.Optimizer, r.Momentum, r.LR, r.Clip = "sgd", 0.99, 0.5, 0.3
 			}),
 			bouncing(0.1, 60),
-			tooFast(200),
+			tooFast(500),
 			faster(100),
 			mislabelled(60),
 			fault(corpus.Poisoned, "no layer norms, inputs too large", func(r *Recipe) {
@@ -77,7 +77,7 @@ func patchesMixer() *Program {
 			symmetric(0),
 			symmetric(0.5),
 			fault(corpus.Escape, "no layer norms, small initialisation", func(r *Recipe) {
-				r.Unnormed, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = true, 0.06, "sgd", 0.017, 0.9, 1700
+				r.Unnormed, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = true, 0.06, "sgd", 0.015, 0.9, 1700
 			}),
 			fault(corpus.Cliffs, "no layer norms, next to a cliff", func(r *Recipe) {
 				r.Unnormed, r.LR, r.Fault = true, 4e-3, Fault{Kind: Steeper, At: 0.4, Size: 2}
