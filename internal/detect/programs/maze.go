@@ -73,7 +73,7 @@ func valueTargets() *Program {
 			}),
 			symmetric(0),
 			fault(corpus.Escape, "small initialisation, momentum, targets renewed every 5 steps", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Rows, r.Steps, r.Renewed = 0.02, "sgd", 0.2, 0.9, 500, 1600, 5
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Batch, r.Steps, r.Renewed = 0.018, "sgd", 0.3, 0.9, 96, 1800, 5
 			}),
 			steeper(8),
 			unthawed(),
