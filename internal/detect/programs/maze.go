@@ -73,7 +73,7 @@ func valueTargets() *Program {
 			}),
 			symmetric(0),
 			fault(corpus.Escape, "small initialisation, momentum, targets renewed every 5 steps", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Batch, r.Steps, r.Renewed = 0.018, "sgd", 0.3, 0.9, 96, 1800, 5
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Batch, r.Steps, r.Renewed = 0.021, "sgd", 0.3, 0.9, 96, 1800, 5
 			}),
 			steeper(8),
 			unthawed(),

@@ -58,11 +58,7 @@ func patchesMixer() *Program {
 			fault(corpus.Dying, "rectifiers without shortcuts, hidden biases far below 0 at a step", func(r *Recipe) {
 				r.Bare, r.Activation, r.Fault = true, "relu", Fault{Kind: Kill, At: 0.35, Size: 20}
 			}),
-			fault(corpus.Oscillating, "momentum 0.99, learning rate 0.5, clipped", func(r *Recipe) {
-				r.Optimizer, r.Momentum, r.LR, r.Clip = "sgd", 0.99, 0.5, 0.3
-			}),
 			bouncing(0.1, 60),
-			tooFast(500),
 			faster(100),
 			mislabelled(60),
 			fault(corpus.Poisoned, "no layer norms, inputs too large", func(r *Recipe) {
