@@ -71,7 +71,6 @@ func valueTargets() *Program {
 			fault(corpus.IllConditioned, "most features 300 times smaller, plain gradient descent", func(r *Recipe) {
 				r.Spread, r.Optimizer, r.LR = 1.0/300, "sgd", 1.5
 			}),
-			symmetric(0),
 			fault(corpus.Escape, "small initialisation, momentum, targets renewed every 5 steps", func(r *Recipe) {
 				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Batch, r.Steps, r.Renewed = 0.021, "sgd", 0.3, 0.9, 96, 1800, 5
 			}),
