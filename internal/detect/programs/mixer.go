@@ -73,7 +73,7 @@ func patchesMixer() *Program {
 			symmetric(0),
 			symmetric(0.5),
 			fault(corpus.Escape, "no layer norms, small initialisation", func(r *Recipe) {
-				r.Unnormed, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = true, 0.06, "sgd", 0.015, 0.9, 1700
+				r.Unnormed, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = true, 0.05, "sgd", 0.013, 0.9, 1700
 			}),
 			fault(corpus.Cliffs, "no layer norms, next to a cliff", func(r *Recipe) {
 				r.Unnormed, r.LR, r.Fault = true, 4e-3, Fault{Kind: Steeper, At: 0.4, Size: 2}
