@@ -50,6 +50,7 @@ func All() []*Program {
 		completion(), keyword(), causalAttention(), mixedTabular(),
 		multilabel(), dilated(),
 		upscaling(), distillation(),
+		patchesMixer(), valueTargets(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)

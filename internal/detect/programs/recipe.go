@@ -39,6 +39,7 @@ type Recipe struct {
 	NextBatch int  // batch size of the second half; 0 is the same
 	Before    int  // steps at the plain learning rate before the log begins
 	Untrained int  // parameter tensors, from the first on, that are frozen on purpose
+	Renewed   int  `json:",omitempty"` // steps after which the network that targets come from is copied anew
 
 	Fault Fault
 }
