@@ -36,6 +36,14 @@ const (
 	illCosine    = -0.35
 	illWalls     = 0.7
 	illWallsLeft = 0.55
+	// illEfficiency is the share of what the steps promised to first order, their bound
+	// ([Course.Bound]), below which next to nothing came of them: where the steps go to and
+	// fro, with a mean cosine below illCross, the high quantile of ρ is above illCurved of the
+	// limit, and the loss above illWasteLeft of where it began.
+	illEfficiency = 0.006
+	illCross      = -0.2
+	illCurved     = 0.3
+	illWasteLeft  = 0.4
 	// illInput is how large the inputs of a layer are at least, beside inputs of unit
 	// variance, to be the reason why curvature limits the step: it grows with their square.
 	// It does where the median of ρ is above illInputMedian of the limit or its high quantile
@@ -81,6 +89,7 @@ type illConditioned struct {
 	input             float64
 	hasLoss, half     bool
 	cosine            float64
+	efficiency        float64
 	weights           []string // those with a bias beside them
 	large             string   // the one whose layer is given the largest inputs
 }
@@ -90,11 +99,13 @@ type illState struct {
 	Growth latch `json:"growth"`
 	Inputs latch `json:"inputs"`
 	Walls  latch `json:"walls"`
+	Waste  latch `json:"waste"`
 	// The records up to the last measurement at which it did not hold.
 	RhoFrom    int64 `json:"rho_from"`
 	GrowthFrom int64 `json:"growth_from"`
 	InputsFrom int64 `json:"inputs_from"`
 	WallsFrom  int64 `json:"walls_from"`
+	WasteFrom  int64 `json:"waste_from"`
 }
 
 func newIllConditioned(run *Run) *illConditioned {
@@ -121,7 +132,8 @@ func (d *illConditioned) Observe(_ *Step, c *Course) Condition {
 	d.observeGrowth(c, held, learning)
 	d.observeInputs(c)
 	d.observeWalls(c)
-	if d.now.Rho.On || d.now.Growth.On || d.now.Inputs.On || d.now.Walls.On {
+	d.observeWaste(c)
+	if d.now.Rho.On || d.now.Growth.On || d.now.Inputs.On || d.now.Walls.On || d.now.Waste.On {
 		return Holding
 	}
 	return Clear
@@ -198,6 +210,23 @@ func (d *illConditioned) observeWalls(c *Course) {
 	walls := d.cosine+2*err < illCosine && k.Rhos.surely(illQuantile) > illWalls*k.RhoLimit
 	lasting(&d.now.Walls, &d.now.WallsFrom, c, walls && left && c.now.LossCount >= illLosses,
 		!left || d.cosine > illCalm*illCosine)
+}
+
+// observeWaste judges how little came of steps that go to and fro.
+func (d *illConditioned) observeWaste(c *Course) {
+	k, s := &c.now.Curvature, &c.now.Successive
+	bound, ok := c.Bound()
+	if !ok || bound <= 0 || k.RhoLimit == 0 || k.Rhos.n < illMeasured || k.Preconditioned || s.Cosines.n < signalMeasured {
+		return
+	}
+	cosine, err := s.Cosines.mean()
+	level, _ := c.Level()
+	initial := c.initial()
+	left := initial > 0 && c.now.Losses.sorted[0] > 0 && level > illWasteLeft*initial
+	d.efficiency = math.Log(initial/level) / bound
+	waste := left && d.efficiency < illEfficiency && cosine+2*err < illCross && k.Rhos.surely(illQuantile) > illCurved*k.RhoLimit
+	lasting(&d.now.Waste, &d.now.WasteFrom, c, waste && c.now.LossCount >= illLosses,
+		!left || cosine > illCalm*illCross || d.efficiency > illEfficiency/illCalm)
 }
 
 // lasting is a latch that wants illRecords records besides illStay measurements.
