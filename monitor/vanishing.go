@@ -34,6 +34,13 @@ const (
 	vanishingQuarter = 2e-3
 	vanishingMost    = 1e-2
 	vanishingMute    = 500
+	// vanishingStuck is the elasticity that a quarter of the weights never had more than, and
+	// vanishingRatio its share of the largest of any weight, where the loss is flat and has
+	// come down by less than vanishingMoved of its start, and the steps were long enough to
+	// do so.
+	vanishingStuck = 1.5e-2
+	vanishingRatio = 2e-2
+	vanishingMoved = 0.05
 	// vanishingAlike is the elasticity up to which they are all mute alike.
 	vanishingAlike = 2e-2
 	// vanishingAround is an elasticity of other weights by which a run has learned around
@@ -168,10 +175,14 @@ func (d *vanishing) mute(c *Course) bool {
 	if e.Count < elasticityFew || c.now.LossCount-c.now.Schedule.WarmUp < vanishingMute {
 		return false
 	}
+	minimum, known := c.atMinimum()
+	bound, _ := c.Bound()
+	if e.Quarter < min(vanishingStuck, vanishingRatio*e.Most) && bound > stuckBound && !minimum && c.flat() && !c.progressed(vanishingMoved) {
+		return true
+	}
 	if e.Most > vanishingAlike {
 		return e.Quarter < vanishingQuarter
 	}
-	minimum, known := c.atMinimum()
 	return known && !minimum && (e.Quarter < vanishingQuarter || e.Most < vanishingMost)
 }
 
