@@ -39,12 +39,12 @@ const (
 	// oscillatingThrown is how many times the loss that the run began with the best level
 	// since then is, less a deviation, when nothing else need say that the steps are too
 	// long: the first of them threw it up, and it never came back.
-	oscillatingThrown = 3
+	oscillatingThrown = 2
 	// oscillatingRisen is how many times its start the loss is at least, and by more than its
-	// deviation, where an update-to-weight ratio of oscillatingRisenUpdate of one weight is
-	// enough.
-	oscillatingRisen       = 1.5
-	oscillatingRisenUpdate = 0.02
+	// deviation, where it is enough that one step can change it by oscillatingRisenBound of
+	// its size, to first order.
+	oscillatingRisen      = 1.5
+	oscillatingRisenBound = 0.05
 	// oscillatingLost is the share of its start that the loss is back at, with that, after it had
 	// come down.
 	oscillatingLost = 0.9
@@ -76,10 +76,10 @@ const (
 // it is the cosines that speak, one that has come down by half and more.
 type oscillating struct {
 	memory[oscillatingState]
-	rho, cosine, cosine2, update float64
-	worse, risen                 bool // the loss is above where it began, or far above
-	level, start, swing          float64
-	why                          string
+	rho, cosine, cosine2, update, bound float64
+	worse, risen                        bool // the loss is above where it began, or far above
+	level, start, swing                 float64
+	why                                 string
 }
 
 type oscillatingState struct {
@@ -134,7 +134,7 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 // tooLong says what shows that the step is too long, or returns "". What the limits are
 // multiplied by is below 1 for what has begun already.
 func (d *oscillating) tooLong(c *Course, share float64) string {
-	d.rho, d.cosine, d.cosine2, d.update = 0, 0, 0, 0
+	d.rho, d.cosine, d.cosine2, d.update, d.bound = 0, 0, 0, 0, 0
 	cosine, cosine2, update := oscillatingCosine, oscillatingCosine2, oscillatingUpdate
 	if d.worse {
 		cosine, cosine2, update = oscillatingWorseCosine, -1, oscillatingWorseUpdate
@@ -159,8 +159,8 @@ func (d *oscillating) tooLong(c *Course, share float64) string {
 	if initial := c.initial(); initial > 0 && c.Best()-c.now.BestNoise > share*oscillatingThrown*initial {
 		return "thrown"
 	}
-	if c.now.Updates.Last > share*oscillatingRisenUpdate && (d.risen || share < 1 && (d.worse || d.level > oscillatingBack*c.Start())) {
-		d.update = c.now.Updates.Last
+	if c.now.Updates.Last > share*oscillatingRisenBound && (d.risen || share < 1 && (d.worse || d.level > oscillatingBack*c.Start())) {
+		d.bound = c.now.Updates.Last
 		return "risen"
 	}
 	if k := &c.now.Updates; k.Ratios.n >= updatesSettled {
@@ -174,7 +174,7 @@ func (d *oscillating) tooLong(c *Course, share float64) string {
 func (d *oscillating) Explain(e *Event) {
 	e.describe(Warning, "8.2.1", "Lower the learning rate, by a factor of 3 to 10; then the momentum, if it is above 0.9.")
 	e.Values = map[string]float64{"level": d.level, "start": d.start, "swing": d.swing}
-	for name, v := range map[string]float64{"rho": d.rho, "cosine": d.cosine, "cosine2": d.cosine2, "update_ratio": d.update} {
+	for name, v := range map[string]float64{"rho": d.rho, "cosine": d.cosine, "cosine2": d.cosine2, "update_ratio": d.update, "bound": d.bound} {
 		if v != 0 {
 			e.Values[name] = v
 		}
@@ -190,7 +190,7 @@ func (d *oscillating) Explain(e *Event) {
 	case "cosine":
 		evidence = fmt.Sprintf("successive gradients have a mean cosine of %.2f and those two steps apart one of %.2f, so that the step jumps from wall to wall", d.cosine, d.cosine2)
 	case "risen":
-		evidence = fmt.Sprintf("it has gone up instead of down, and a step changes a weight by up to %.2g of its norm", d.update)
+		evidence = fmt.Sprintf("it has gone up instead of down, and a step can change it by %.2g of its size, to first order", d.bound)
 	case "thrown":
 		evidence = "the first steps threw it up, and it never came back"
 	default:
