@@ -14,8 +14,9 @@ const (
 	forwardInput   = 16
 	// forwardHuge is one of how many layers may look as if it were given huge inputs.
 	forwardHuge = 4
-	// forwardNone is from which size on an input is that of a bias without a gradient rather
-	// than one in large units.
+	// forwardNone is from which size on an input is that of a bias without a gradient, but for
+	// rounding, rather than one in large units: such as that of an attention's keys, or one
+	// that a layer norm takes away again.
 	forwardNone = 1e5
 )
 
@@ -100,7 +101,10 @@ func (f *forward) observe(s *slope, norms []Number) {
 		if !ok {
 			continue
 		}
-		if v > most && v < math.Log(forwardNone) {
+		if v >= math.Log(forwardNone) {
+			continue
+		}
+		if v > most {
 			most, at = v, i
 		}
 		sizes[seen] = v

@@ -17,8 +17,7 @@ import (
 // and the rest is to be copied from far back.
 func causalAttention() *Program {
 	return &Program{
-		Name:    "causal-attention",
-		HeldOut: true,
+		Name: "causal-attention",
 		Plain: Recipe{Steps: 1000, Batch: 8, Rows: 2000, Optimizer: "adam", LR: 5e-3,
 			Hidden: 2, Width: 16, Activation: "relu", Gain: 1},
 		Chance: 0.2, Solved: 0.8,

@@ -14,8 +14,7 @@ import (
 // row of an embedding has a gradient only when its user or item is in the batch.
 func completion() *Program {
 	return &Program{
-		Name:    "completion-embedding",
-		HeldOut: true,
+		Name: "completion-embedding",
 		Plain: Recipe{Steps: 1100, Batch: 48, Rows: 2000, Optimizer: "adam", LR: 1e-2,
 			Hidden: 2, Width: 24, Activation: "relu", Gain: 1, Noise: 0.2},
 		Chance: 0, Solved: 0.5,

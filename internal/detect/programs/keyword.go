@@ -15,8 +15,7 @@ import (
 // linear layer (Arik and others 2017).
 func keyword() *Program {
 	return &Program{
-		Name:    "keyword-crnn",
-		HeldOut: true,
+		Name: "keyword-crnn",
 		Plain: Recipe{Steps: 1000, Batch: 16, Rows: 1600, Optimizer: "adam", LR: 4e-3,
 			Hidden: 2, Width: 16, Activation: "relu", Gain: 1, Recurrent: 1},
 		Chance: 1.0 / keywords, Solved: 0.75,

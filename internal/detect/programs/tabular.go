@@ -15,8 +15,7 @@ import (
 // has most rows and one few, and counts as much.
 func mixedTabular() *Program {
 	return &Program{
-		Name:    "mixed-tabular",
-		HeldOut: true,
+		Name: "mixed-tabular",
 		Plain: Recipe{Steps: 1200, Batch: 48, Rows: 4000, Optimizer: "adamw", LR: 5e-3, WeightDecay: 0.01,
 			Hidden: 2, Width: 32, Activation: "relu", Gain: 1},
 		Chance: 1.0 / 3, Solved: 0.75,
