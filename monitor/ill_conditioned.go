@@ -35,22 +35,27 @@ const (
 	// ρ is above illWalls of the limit too, and the loss above illWallsLeft of where it began.
 	illCosine    = -0.35
 	illWalls     = 0.7
-	illWallsLeft = 0.55
+	illWallsLeft = 0.45
 	// illEfficiency is the share of what the steps promised to first order, their bound
-	// ([Course.Bound]), below which next to nothing came of them: where the steps go to and
-	// fro, with a mean cosine below illCross, the high quantile of ρ is above illCurved of the
-	// limit, and the loss above illWasteLeft of where it began.
-	illEfficiency = 0.006
-	illCross      = -0.2
-	illCurved     = 0.3
-	illWasteLeft  = 0.4
+	// ([Course.Bound]), below which next to nothing came of them: where successive gradients
+	// have a mean cosine below illCross, the median of ρ is above illUsed of the limit, and
+	// the loss above illWasteLeft of where it began.
+	illEfficiency = 0.003
+	illCross      = -0.08
+	illUsed       = 0.2
+	illWasteLeft  = 0.3
 	// illInput is how large the inputs of a layer are at least, beside inputs of unit
 	// variance, to be the reason why curvature limits the step: it grows with their square.
 	// It does where the median of ρ is above illInputMedian of the limit or its high quantile
-	// above the limit, and the loss above illInputLeft of where it began.
+	// above the limit, and the loss above illInputLeft of where it began; or, where they are
+	// as large as illUnits, the high quantile above illUnitsRho of the limit and the loss above
+	// illUnitsLeft.
 	illInput       = 6
 	illInputMedian = 0.15
 	illInputLeft   = 0.25
+	illUnits       = 12
+	illUnitsLeft   = 0.04
+	illUnitsRho    = 0.25
 	// illRecords is for how many records, and illStay for how many measurements,
 	// it holds before it is said; illQuiet measurements end it.
 	illRecords = 300
@@ -66,6 +71,8 @@ const (
 //     median above a good part of it, or
 //   - the same, less strictly, where a layer's inputs are large, whether the loss
 //     improves or not, or
+//   - the steps have reached less than illEfficiency of what their gradients promised to
+//     first order, the curvature uses up much of each, and much of the loss is left, or
 //   - ρ is near that limit, successive gradients point against each other, and most of the
 //     loss is left, whether it creeps down or not, or
 //   - gᵀHg has grown more than tenfold against the level of its first
@@ -89,7 +96,7 @@ type illConditioned struct {
 	input             float64
 	hasLoss, half     bool
 	cosine            float64
-	efficiency        float64
+	efficiency, bound float64
 	weights           []string // those with a bias beside them
 	large             string   // the one whose layer is given the largest inputs
 }
@@ -190,8 +197,13 @@ func (d *illConditioned) observeInputs(c *Course) {
 	if d.input = c.now.Forward.Input; c.now.Forward.Layer < len(d.weights) {
 		d.large = d.weights[c.now.Forward.Layer]
 	}
-	left := c.now.Losses.sorted[0] > 0 && level > illInputLeft*c.origin()
-	limits := k.Rhos.surely(0.5) > illInputMedian*k.RhoLimit || k.Rhos.surely(illQuantile) > k.RhoLimit
+	share := illInputLeft
+	if d.input > math.Log(illUnits) {
+		share = illUnitsLeft
+	}
+	left := c.now.Losses.sorted[0] > 0 && level > share*c.origin()
+	limits := k.Rhos.surely(0.5) > illInputMedian*k.RhoLimit || k.Rhos.surely(illQuantile) > k.RhoLimit ||
+		d.input > math.Log(illUnits) && k.Rhos.quantile(illQuantile) > illUnitsRho*k.RhoLimit
 	large := c.now.Forward.Inputs >= forwardInput && d.input > math.Log(illInput)
 	lasting(&d.now.Inputs, &d.now.InputsFrom, c, large && left && limits && c.now.LossCount >= illLosses,
 		!left || k.Rhos.median() < illCalm*illInputMedian*k.RhoLimit && k.Rhos.quantile(illQuantile) < k.RhoLimit)
@@ -222,11 +234,11 @@ func (d *illConditioned) observeWaste(c *Course) {
 	cosine, err := s.Cosines.mean()
 	level, _ := c.Level()
 	initial := c.initial()
-	left := initial > 0 && c.now.Losses.sorted[0] > 0 && level > illWasteLeft*initial
-	d.efficiency = math.Log(initial/level) / bound
-	waste := left && d.efficiency < illEfficiency && cosine+2*err < illCross && k.Rhos.surely(illQuantile) > illCurved*k.RhoLimit
+	known := initial > 0 && c.now.Losses.sorted[0] > 0
+	d.efficiency, d.bound = math.Log(initial/level)/bound, bound
+	waste := known && level > illWasteLeft*initial && d.efficiency < illEfficiency && cosine+err < illCross && k.Rhos.surely(0.5) > illUsed*k.RhoLimit
 	lasting(&d.now.Waste, &d.now.WasteFrom, c, waste && c.now.LossCount >= illLosses,
-		!left || cosine > illCalm*illCross || d.efficiency > illEfficiency/illCalm)
+		!known || level < illWasteLeft*initial || cosine > illCalm*illCross || d.efficiency > illEfficiency/illCalm)
 }
 
 // lasting is a latch that wants illRecords records besides illStay measurements.
@@ -264,6 +276,11 @@ func (d *illConditioned) Explain(e *Event) {
 		e.Advice = "Normalise the inputs, add normalisation layers, or use momentum or an adaptive optimizer; a lower learning rate alone ends the jumps and is slower still."
 		e.Summary = fmt.Sprintf("The steps go from wall to wall of a valley: successive gradients have a mean cosine of %.2f, a tenth of the recent values of ρ = η·gᵀHg/gᵀg lie above %.3g, at a limit of %.3g, and most of the loss is still to be learned.",
 			d.cosine, d.rho, d.limit)
+	case d.now.Waste.On && !d.now.Rho.On && !d.now.Growth.On:
+		e.Values["efficiency"], e.Values["bound"], e.Values["rho_median"] = d.efficiency, d.bound, d.median
+		e.Advice = "Normalise the inputs, add normalisation layers, or use momentum or an adaptive optimizer; a lower learning rate alone wastes less of each step and is slower still."
+		e.Summary = fmt.Sprintf("The steps so far could have divided the loss by e %.3g times, to first order, and did so %.2g times: the curvature uses them up (ρ = η·gᵀHg/gᵀg has a median of %.3g, at a limit of %.3g), and most of the loss is still to be learned.",
+			d.bound, d.efficiency*d.bound, d.median, d.limit)
 	case d.now.Rho.On && d.rho < d.limit:
 		e.Values["rho_median"] = d.median
 		e.Summary = fmt.Sprintf("The curvature uses up the step: ρ = η·gᵀHg/gᵀg has a median of %.3g, where 2 is what a step wins to the first order and the optimizer's limit is %.3g, and %s.",
