@@ -18,6 +18,9 @@ const (
 	// rounding, rather than one in large units: such as that of an attention's keys, or one
 	// that a layer norm takes away again.
 	forwardNone = 1e5
+	// forwardGap is how far at least such inputs lie above those of all other layers, as a
+	// signal that explodes from layer to layer does not.
+	forwardGap = 1e3
 )
 
 // forward is how the signal changes on its way through the network, as the gradients
@@ -101,10 +104,7 @@ func (f *forward) observe(s *slope, norms []Number) {
 		if !ok {
 			continue
 		}
-		if v >= math.Log(forwardNone) {
-			continue
-		}
-		if v > most {
+		if v > most && v < math.Log(forwardNone) {
 			most, at = v, i
 		}
 		sizes[seen] = v
@@ -120,9 +120,12 @@ func (f *forward) observe(s *slope, norms []Number) {
 	}
 	sorted := sizes[:seen]
 	slices.Sort(sorted)
+	if n, _ := slices.BinarySearch(sorted, math.Log(forwardNone)); n >= depthLayers && n < seen && sorted[n]-sorted[n-1] > math.Log(forwardGap) {
+		sorted = sorted[:n]
+	}
 	// A bias whose gradient is 0 but for rounding, such as that of an attention's keys, makes
 	// its layer's input look huge.
-	large := sorted[seen-1-max(seen/forwardHuge, 1)]
+	large := sorted[len(sorted)-1-max(len(sorted)/forwardHuge, 1)]
 	f.Records++
 	f.Size += (large - f.Size) / float64(f.Records)
 	f.Growth += (large - sorted[0] - f.Growth) / float64(f.Records)

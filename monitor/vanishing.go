@@ -23,7 +23,7 @@ const (
 	vanishingLearned = 0.8
 	// vanishingDeep is the share of which a flat loss is enough, wherever it began: a
 	// first guess may be worse than a constant one by any factor.
-	vanishingDeep = 1e-5
+	vanishingDeep = 1e-4
 	// vanishingReach is the share of the last bias's gradient, as a root mean square,
 	// that no weight gets, for vanishingReachStay records.
 	vanishingReach     = 2e-2
