@@ -55,10 +55,12 @@ func keypoints() *Program {
 			bornDead(20),
 			killed(30),
 			bouncing(0.1, 75).with("tanh"),
-			tooFast(2000).with("tanh"),
+			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 2", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR = "tanh", "sgd", 2
+			}),
 			faster(300).with("tanh"),
 			poisoned(-30),
-			mislabelled(50),
+			mislabelled(10),
 			nanOnce(),
 			infOnce(),
 			logOfZero(),

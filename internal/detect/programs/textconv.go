@@ -62,16 +62,16 @@ func textConv() *Program {
 			mislabelled(60),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, fixed vectors, two coordinates 40 times as large", func(r *Recipe) {
-				r.Untrained, r.Spread, r.Activation, r.Optimizer, r.LR = 1, 40, "tanh", "sgd", 0.07
+			fault(corpus.IllConditioned, "tanh, fixed vectors, two coordinates 18 times as large", func(r *Recipe) {
+				r.Untrained, r.Spread, r.Activation, r.Optimizer, r.LR = 1, 18, "tanh", "sgd", 0.1
 			}),
-			fault(corpus.IllConditioned, "tanh, fixed vectors, two coordinates 30 times as large, full batches", func(r *Recipe) {
-				r.Untrained, r.Spread, r.Activation, r.Optimizer, r.LR, r.Rows, r.Batch = 1, 30, "tanh", "sgd", 0.1, 400, 0
+			fault(corpus.IllConditioned, "tanh, fixed vectors, two coordinates 40 times as large, full batches", func(r *Recipe) {
+				r.Untrained, r.Spread, r.Activation, r.Optimizer, r.LR, r.Rows, r.Batch = 1, 40, "tanh", "sgd", 0.06, 400, 0
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
-			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.2, "sgd", 0.018, 0.9, 1500
+			fault(corpus.Escape, "twice the width, small initialisation, momentum", func(r *Recipe) {
+				r.Width, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 40, 0.2, "sgd", 0.01, 0.9, 1500
 			}),
 			steeper(3),
 			unthawed(),
