@@ -73,7 +73,10 @@ func textConv() *Program {
 			fault(corpus.Escape, "twice the width, small initialisation, momentum", func(r *Recipe) {
 				r.Width, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 40, 0.2, "sgd", 0.01, 0.9, 1500
 			}),
-			steeper(3),
+			// Without wrong labels a batch may have nothing that a steeper network gets wrong.
+			fault(corpus.Cliffs, "a quarter of the labels wrong, next to a cliff", func(r *Recipe) {
+				r.Noise, r.LR, r.Fault = 0.25, 3e-3, Fault{Kind: Steeper, At: 0.4, Size: 4}
+			}),
 			unthawed(),
 			negatedLoss(),
 			negatedStep(),
