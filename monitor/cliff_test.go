@@ -101,3 +101,47 @@ func TestCliffSaysThatTheLevelIsNew(t *testing.T) {
 	require.Contains(t, end.Summary, "At step 616 so many had come that they were taken for a new level, "+
 		"the range from then on, after the learning rate had gone from 0.1 to 0.01 at step 601.")
 }
+
+// A leap of the norm that would be within its range is a cliff where the loss leaps too.
+func TestCliffOfNormAndLossTogether(t *testing.T) {
+	small := learning(2, 0.1, 100, 0.1)
+	wide := lognormal(1, 0.7)
+	leap := func(norm, loss float64) recipe {
+		return recipe{name: "together", steps: 1000, loss: small, norm: wide, edit: func(k int, s *Step, _ *rand.Rand) {
+			if k == 600 {
+				magnify(s, norm/s.GradNorm.value)
+				s.Loss = Known(loss)
+			}
+		}}
+	}
+	cliffs := func(p recipe) (steps []int64) {
+		for _, e := range observe(p.run(), p.make(3)) {
+			if e.Kind == Cliff && e.State == Firing {
+				steps = append(steps, e.Step)
+			}
+		}
+		return steps
+	}
+	require.Equal(t, []int64{601}, cliffs(leap(12, 2)))
+	require.Empty(t, cliffs(leap(12, 0.1)), "the norm alone")
+	require.Empty(t, cliffs(leap(3, 2)), "a norm that hardly leaps")
+	require.Empty(t, cliffs(leap(12, 1)), "a loss that is not back where it began")
+
+	// A loss that climbs in several steps is the optimizer's doing, and one that has leapt
+	// before is the run's own nature.
+	climbs := leap(12, 2)
+	edit := climbs.edit
+	climbs.edit = func(k int, s *Step, r *rand.Rand) {
+		if edit(k, s, r); k == 599 {
+			s.Loss = Known(1)
+		}
+	}
+	require.Empty(t, cliffs(climbs))
+	before := leap(12, 2)
+	before.edit = func(k int, s *Step, r *rand.Rand) {
+		if edit(k, s, r); k == 300 {
+			s.Loss = Known(1.5)
+		}
+	}
+	require.Empty(t, cliffs(before))
+}

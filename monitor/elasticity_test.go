@@ -120,3 +120,56 @@ func TestAStateWithOtherElasticitiesIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, New(p.run()).Restore(data), "it has elasticities of 1 weights and the run has 4")
 }
+
+// Where the loss is where it began, less of a difference between the weights is enough, but
+// not where the steps are too short to have changed it.
+func TestVanishingOfWeightsWhereTheLossIsStuck(t *testing.T) {
+	chance := learning(0.7, 0.6931, 30, 0.003)
+	with := func(update float64, weights ...float64) func(int, *Step, *rand.Rand) {
+		return both(both(weighing(100, 3), depends(100, weights...)), func(k int, s *Step, _ *rand.Rand) {
+			for range s.ParamNorms {
+				s.UpdateNorms = append(s.UpdateNorms, Known(3*update))
+			}
+		})
+	}
+	vanished := func(p recipe) (events []Event) {
+		p.steps, p.layers, p.norm = 1500, 5, plainNorm
+		for _, e := range observe(p.run(), p.make(1)) {
+			if e.Kind == Vanishing && e.State == Firing {
+				events = append(events, e)
+			}
+		}
+		return events
+	}
+	fading := []float64{5e-3, 8e-3, 0.05, 0.3, 1}
+	events := vanished(recipe{loss: chance, edit: with(1e-3, fading...)})
+	require.Len(t, events, 1)
+	require.EqualValues(t, 500, events[0].Step)
+	require.Equal(t, "layer1.weight", events[0].Param)
+	require.Empty(t, vanished(recipe{loss: chance, edit: with(1e-7, fading...)}), "steps that are too short")
+	require.Empty(t, vanished(recipe{loss: learning(2, 1.2, 100, 0.01), edit: with(1e-3, fading...)}), "it learns")
+	require.Empty(t, vanished(recipe{loss: chance, edit: with(1e-3, 0.05, 0.08, 0.5, 3, 10)}), "no small elasticity")
+	require.Empty(t, vanished(recipe{loss: chance, edit: with(1e-3, 8e-3, 8e-3, 0.1, 0.1, 0.1)}), "of weights that differ less")
+}
+
+// A weight that was 0 at first has no elasticity, however its gradient is.
+func TestVanishingLeavesWeightsThatBeganAtZero(t *testing.T) {
+	p := recipe{steps: 1500, layers: 5, loss: learning(2, 1.2, 100, 0.01), norm: plainNorm,
+		edit: both(weighing(100, 3), depends(100, 0.5, 1e-4, 0.8, 2e-4, 0.3))}
+	count := func(p recipe) (n int) {
+		for _, e := range observe(p.run(), p.make(1)) {
+			if e.Kind == Vanishing {
+				n++
+			}
+		}
+		return n
+	}
+	require.Equal(t, 1, count(p))
+	edit := p.edit
+	p.edit = func(k int, s *Step, r *rand.Rand) {
+		if edit(k, s, r); k == 0 {
+			s.ParamNorms[2], s.ParamElasticities[2] = Known(0), Known(0)
+		}
+	}
+	require.Zero(t, count(p), "one of four that count is mute")
+}

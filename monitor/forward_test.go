@@ -262,3 +262,13 @@ func TestLayers(t *testing.T) {
 		require.Equal(t, c.want, got, name)
 	}
 }
+
+// Biases that a layer norm takes away again have no gradient but for rounding.
+func TestForwardLeavesBiasesWithoutAGradient(t *testing.T) {
+	p := recipe{steps: 100, layers: 6, loss: plainLoss, norm: plainNorm, edit: func(_ int, s *Step, _ *rand.Rand) {
+		for _, layer := range []int{1, 3} {
+			s.ParamGradNorms[2*layer+1] = Known(2e-8 * s.ParamGradNorms[2*layer].value)
+		}
+	}}
+	require.Empty(t, observe(p.run(), p.make(1)))
+}

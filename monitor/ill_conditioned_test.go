@@ -308,3 +308,30 @@ func TestIllConditionedGoesOnWithoutALoss(t *testing.T) {
 	require.NotEmpty(t, want)
 	require.Equal(t, want, got)
 }
+
+// Steps that could have learned everything many times over, and go to and fro instead.
+func TestIllConditionedByEfficiency(t *testing.T) {
+	to := func(rho, cosine, update float64) func(int, *Step, *rand.Rand) {
+		return both(both(curved(10, gaussian(rho, 0.05), nil), toAndFro(cosine, 0.2)), updating(update, 50))
+	}
+	slow := learning(2, 1.2, 400, 0.05)
+	fired := func(p recipe) (events []Event) {
+		p.steps, p.norm = 2000, plainNorm
+		for _, e := range observe(p.run(), p.make(1)) {
+			if e.Kind == IllConditioned {
+				events = append(events, e)
+			}
+		}
+		return events
+	}
+	events := fired(recipe{loss: slow, edit: to(0.7, -0.25, 0.2)})
+	require.NotEmpty(t, events)
+	require.Greater(t, events[0].Values["bound"], 100.0)
+	require.Less(t, events[0].Values["efficiency"], illEfficiency)
+	require.InDelta(t, 0.7, events[0].Values["rho_median"], 0.05)
+	require.Contains(t, events[0].Summary, "the curvature uses them up")
+	require.Empty(t, fired(recipe{loss: slow, edit: to(0.7, -0.25, 0.01)}), "short steps that keep what they promise")
+	require.Empty(t, fired(recipe{loss: slow, edit: to(0.1, -0.25, 0.2)}), "little curvature")
+	require.Empty(t, fired(recipe{loss: slow, edit: to(0.7, 0, 0.2)}), "noise")
+	require.Empty(t, fired(recipe{loss: learning(2, 0.2, 400, 0.05), edit: to(0.7, -0.25, 0.2)}), "it learns")
+}

@@ -117,7 +117,8 @@ func TestInputsOfALargeSize(t *testing.T) {
 	require.Contains(t, fired[0].Advice, "Normalise the inputs")
 	recipe{name: "of unit size", steps: 1500, loss: slow, norm: plainNorm, edit: inputs(1, 1)}.silent(t, IllConditioned)
 	recipe{name: "short steps", steps: 1500, loss: slow, norm: plainNorm, edit: inputs(100, 0.05)}.silent(t, IllConditioned)
-	recipe{name: "learns", steps: 1500, loss: plainLoss, norm: plainNorm, edit: inputs(100, 1)}.silent(t, IllConditioned)
+	recipe{name: "learns", steps: 1500, loss: plainLoss, norm: plainNorm, edit: inputs(8, 1)}.silent(t, IllConditioned)
+	recipe{name: "learns all there is", steps: 1500, loss: learning(2, 0.02, 100, 0.02), norm: plainNorm, edit: inputs(100, 1)}.silent(t, IllConditioned)
 }
 
 // A restart at a record without a loss forgets nothing.
