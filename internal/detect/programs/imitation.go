@@ -18,7 +18,7 @@ func imitation() *Program {
 	return &Program{
 		Name:    "imitation-gru",
 		HeldOut: true,
-		Plain: Recipe{Steps: 1200, Batch: 16, Rows: 1600, Optimizer: "adam", LR: 4e-3,
+		Plain: Recipe{Steps: 1200, Batch: 16, Rows: 1600, Optimizer: "adam", LR: 1e-2,
 			Hidden: 1, Width: 20, Activation: "relu", Gain: 1, Recurrent: 1, Noise: 0.1},
 		Chance: 0, Solved: 0.85,
 		Cases: []Case{
@@ -29,7 +29,7 @@ func imitation() *Program {
 			resized(96),
 			clipped(0.05, 1),
 			hard("demonstrations with errors of infinite variance", func(r *Recipe) { r.Tails, r.Noise = true, 0.15 }).least(0.7),
-			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 1.5e-3, 2000 }).least(0.7),
+			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 3e-3, 2000 }).least(0.7),
 			hard("few demonstrations, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 48, 12 }).least(0.4),
 			hard("losses of millions", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e6, "sgd", 0.03, 0.9 }).least(0.75),
 			hard("a long flat start", func(r *Recipe) {
@@ -38,14 +38,17 @@ func imitation() *Program {
 			hard("full batches", func(r *Recipe) {
 				r.Batch, r.Rows, r.Activation, r.Optimizer, r.LR, r.Steps = 0, 100, "tanh", "sgd", 0.3, 1500
 			}).least(0.6),
+			hard("tanh, plain gradient descent", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR, r.Steps = "tanh", "sgd", 0.3, 2000
+			}).least(0.75),
 			tuned(1000, 0.1, 0.3),
 			partly(1),
 			tooSlow(1e-5),
 			fault(corpus.Vanishing, "eight sigmoid layers behind the memory, momentum", func(r *Recipe) {
 				r.Hidden, r.Activation, r.Optimizer, r.LR, r.Momentum = 8, "sigmoid", "sgd", 0.03, 0.9
 			}),
-			fault(corpus.Vanishing, "initialisation times 0.03, recurrence times 0.02, plain gradient descent", func(r *Recipe) {
-				r.Gain, r.Recurrent, r.Optimizer, r.LR = 0.03, 0.02, "sgd", 0.1
+			fault(corpus.Vanishing, "initialisation times 0.01, recurrence times 0.02, plain gradient descent", func(r *Recipe) {
+				r.Gain, r.Recurrent, r.Optimizer, r.LR = 0.01, 0.02, "sgd", 0.1
 			}),
 			fault(corpus.Exploding, "eight layers behind the memory, initialisation times 6", func(r *Recipe) {
 				r.Hidden, r.Gain, r.Optimizer, r.LR = 8, 6, "sgd", 0.1
@@ -55,27 +58,27 @@ func imitation() *Program {
 			}),
 			bornDead(12),
 			killed(20),
-			fault(corpus.Oscillating, "tanh, momentum 0.99, learning rate 0.3", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 0.3, 0.99
+			fault(corpus.Oscillating, "tanh, momentum 0.99, learning rate 0.03", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 0.03, 0.99
 			}),
-			fault(corpus.Oscillating, "tanh, learning rate 0.15", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.15 }),
-			tooFast(1000).with("tanh"),
-			faster(200).with("tanh"),
+			fault(corpus.Oscillating, "tanh, learning rate 0.6", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.6 }),
+			tooFast(400).with("tanh"),
+			faster(80).with("tanh"),
 			poisoned(40),
 			mislabelled(50),
 			nanOnce(),
 			infOnce(),
 			logOfZero(),
 			fault(corpus.IllConditioned, "tanh, positions in a large unit, full batches", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch, r.Rows, r.Steps = 50, "tanh", "sgd", 0.3, 0, 100, 1500
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch, r.Rows, r.Steps = 50, "tanh", "sgd", 0.45, 0, 100, 1500
+				r.Schedule = "warm-up"
 			}),
 			fault(corpus.IllConditioned, "tanh, positions in a large unit, small batches", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR = 50, "tanh", "sgd", 0.3
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Steps = 50, "tanh", "sgd", 0.3, 2000
 			}),
 			symmetric(0),
-			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "tanh, small initialisation", func(r *Recipe) {
-				r.Activation, r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.03, 0.5, "sgd", 0.02, 0.9, 1700
+				r.Activation, r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.007, 1, "sgd", 0.025, 0.9, 2200
 			}),
 			steeper(6),
 			unthawed(),
