@@ -69,10 +69,6 @@ func imitation() *Program {
 			nanOnce(),
 			infOnce(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, positions in a large unit, full batches", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch, r.Rows, r.Steps = 50, "tanh", "sgd", 0.45, 0, 100, 1500
-				r.Schedule = "warm-up"
-			}),
 			fault(corpus.IllConditioned, "tanh, positions in a large unit, small batches", func(r *Recipe) {
 				r.Spread, r.Activation, r.Optimizer, r.LR, r.Steps = 50, "tanh", "sgd", 0.3, 2000
 			}),

@@ -66,7 +66,7 @@ func verification() *Program {
 			emptyMask(),
 			logOfZero(),
 			fault(corpus.IllConditioned, "tanh, in page widths, small batches", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR = 17, "tanh", "sgd", 0.17
+				r.Spread, r.Activation, r.Optimizer, r.LR = 20, "tanh", "sgd", 0.17
 			}),
 			symmetric(0),
 			symmetric(0.15).with("tanh"),
