@@ -52,6 +52,7 @@ func All() []*Program {
 		upscaling(), distillation(),
 		patchesMixer(), valueTargets(),
 		textConv(), keypoints(),
+		imitation(), verification(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
