@@ -51,6 +51,7 @@ func All() []*Program {
 		multilabel(), dilated(),
 		upscaling(), distillation(),
 		patchesMixer(), valueTargets(),
+		forecastTransformer(), implicitField(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
