@@ -53,7 +53,6 @@ func implicitField() *Program {
 			bornDead(10),
 			killed(10),
 			bouncing(0.5, 8).with("tanh"),
-			tooFast(1000).with("tanh"),
 			faster(300).with("tanh"),
 			poisoned(10),
 			mislabelled(60),
@@ -65,7 +64,7 @@ func implicitField() *Program {
 			}),
 			symmetric(0),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.048, "sgd", 0.05, 0.9, 2000
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.046, "sgd", 0.05, 0.9, 2000
 			}),
 			steeper(2),
 			unthawed(),
@@ -107,7 +106,7 @@ func (b *builder) fieldPicture() func(u, v float64) float64 {
 	turned, kept := math.Sincos(b.Shift)
 	return func(u, v float64) float64 {
 		u, v = kept*u-turned*v, turned*u+kept*v
-		brightness := 0.7 * math.Tanh((radius - math.Hypot(u-discU, v-discV)) / 0.06)
+		brightness := 0.7 * math.Tanh((radius-math.Hypot(u-discU, v-discV))/0.06)
 		for _, g := range gratings {
 			brightness += 0.5 * math.Sin(g.across*u+g.along*v+g.phase)
 		}
