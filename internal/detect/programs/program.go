@@ -53,6 +53,7 @@ func All() []*Program {
 		patchesMixer(), valueTargets(),
 		textConv(), keypoints(),
 		imitation(), verification(),
+		forecastTransformer(), implicitField(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)

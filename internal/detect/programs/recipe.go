@@ -33,6 +33,7 @@ type Recipe struct {
 	Tails  bool    // the targets' noise has infinite variance (Student's t, 1.5 degrees of freedom)
 	Scale  float64 // what the targets are multiplied by
 	Spread float64 // ratio of the largest to the smallest feature's scale; 0 is 1
+	Offset float64 `json:",omitempty"` // what is added to the features
 	Shift  float64 // how far the task is from the one that was trained before the log begins
 
 	Uneven    bool // an epoch ends with a smaller batch
