@@ -34,12 +34,15 @@ const (
 	explodingRun     = 5
 	// explodingForward is how large the large inputs of layers are at least, and how many
 	// times the smallest, over explodingForwardStay of the run's first records;
-	// explodingSurely is the same over forwardFew of them. It has ended when
+	// explodingSurely is the same over forwardFew of them, and explodingForwardClipped where
+	// clipping leaves less than explodingClipped. It has ended when
 	// explodingLeft is left of the gradient norm.
 	explodingForward     = 50
 	explodingForwardStay = 16
 	explodingSurely      = 500
 	explodingLeft        = 0.01
+
+	explodingForwardClipped = 10
 	// explodingLeast is what both are in each of the records, and explodingMute the elasticity
 	// of the loss below which no weight matters.
 	explodingLeast = 5
@@ -176,8 +179,8 @@ func (d *exploding) Observe(s *Step, c *Course) Condition {
 		now.Depth.observe(trend && stuck, depth.Gain < explodingCalm*limit || c.progressed(2*explodingProgress),
 			explodingDepthStay, explodingQuiet)
 	}
-	d.observeStart(c, norm, settled)
 	d.clipped = s.Clip.Clipped && s.Clip.Factor.Or(1) < explodingClipped
+	d.observeStart(c, norm, settled)
 	steep := c.grads && c.now.Depth.Gain > math.Log(explodingClippedDepth) && c.now.Depth.Fit > explodingFit && c.now.Depth.Records >= early
 	now.Clipped.observe(d.clipped && steep, !d.clipped || !steep, explodingDepthStay, explodingQuiet)
 	d.radius, _ = c.now.Curvature.radius()
@@ -208,8 +211,12 @@ func (d *exploding) observeStart(c *Course, norm float64, settled bool) {
 	size := min(f.Size, f.Growth)
 	// Where the loss depends on no weight, biases' gradients cancel rather than inputs explode.
 	mute := c.now.Elasticity.Count > 0 && c.now.Elasticity.Most < explodingMute
+	long := explodingForward
+	if d.clipped {
+		long = explodingForwardClipped
+	}
 	explodes := c.now.Records <= forwardRecords && !mute && f.Least > math.Log(explodingLeast) &&
-		(f.Records >= forwardFew && size > math.Log(explodingSurely) || f.Records >= explodingForwardStay && size > math.Log(explodingForward))
+		(f.Records >= forwardFew && size > math.Log(explodingSurely) || f.Records >= explodingForwardStay && size > math.Log(float64(long)))
 	d.now.Forward.observe(explodes, settled && norm < c.Baseline()+math.Log(explodingLeft), 1, explodingQuiet)
 	thrown := c.now.NormCount == early && d.thrown > math.Log(explodingThrown)
 	if d.now.ThrownFor++; thrown {

@@ -15,8 +15,7 @@ import (
 // chaotic, and it is observed together with what the season is caused by.
 func dilated() *Program {
 	return &Program{
-		Name:    "dilated-series",
-		HeldOut: true,
+		Name: "dilated-series",
 		Plain: Recipe{Steps: 1000, Batch: 32, Rows: 3000, Optimizer: "adam", LR: 5e-3,
 			Hidden: 3, Width: 12, Activation: "relu", Gain: 1, Noise: 0.1},
 		Chance: 0, Solved: 0.6,

@@ -16,8 +16,7 @@ import (
 // small for, and the loss falls for as long as it is trained.
 func distillation() *Program {
 	return &Program{
-		Name:    "distillation-mlp",
-		HeldOut: true,
+		Name: "distillation-mlp",
 		Plain: Recipe{Steps: 1500, Batch: 32, Rows: 4000, Optimizer: "adam", LR: 4e-3,
 			Hidden: 2, Width: 32, Activation: "relu", Gain: 1, Scale: 0.5},
 		Chance: 0.3, Solved: 0.75,

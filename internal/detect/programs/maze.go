@@ -17,8 +17,7 @@ import (
 // dynamic programming.
 func valueTargets() *Program {
 	return &Program{
-		Name:    "value-targets",
-		HeldOut: true,
+		Name: "value-targets",
 		Plain: Recipe{Steps: 1000, Batch: 32, Rows: 3000, Optimizer: "adam", LR: 6e-3,
 			Hidden: 2, Width: 32, Activation: "tanh", Gain: 1, Renewed: 20},
 		Chance: 0, Solved: 0.8,

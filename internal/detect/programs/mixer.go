@@ -15,8 +15,7 @@ import (
 // each patch, both behind a layer norm and beside a shortcut (Tolstikhin and others 2021).
 func patchesMixer() *Program {
 	return &Program{
-		Name:    "patches-mixer",
-		HeldOut: true,
+		Name: "patches-mixer",
 		Plain: Recipe{Steps: 1000, Batch: 16, Rows: 2000, Optimizer: "adam", LR: 8e-3,
 			Hidden: 2, Width: 16, Activation: "gelu", Gain: 1},
 		Chance: 1.0 / silhouettes, Solved: 0.8,

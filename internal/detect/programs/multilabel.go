@@ -17,8 +17,7 @@ import (
 // begin with how frequent each tag is (Lin and others 2017).
 func multilabel() *Program {
 	return &Program{
-		Name:    "multilabel-tags",
-		HeldOut: true,
+		Name: "multilabel-tags",
 		Plain: Recipe{Steps: 1200, Batch: 32, Rows: 3000, Optimizer: "adam", LR: 3e-3,
 			Hidden: 3, Width: 32, Activation: "relu", Gain: 1},
 		Chance: 0, Solved: 0.5,

@@ -16,8 +16,7 @@ import (
 // of the first misses, as most of the rest is there already (Kim and others 2016).
 func upscaling() *Program {
 	return &Program{
-		Name:    "upscale-conv",
-		HeldOut: true,
+		Name: "upscale-conv",
 		Plain: Recipe{Steps: 1200, Batch: 8, Rows: 1000, Optimizer: "adam", LR: 4e-3,
 			Hidden: 2, Width: 10, Activation: "relu", Gain: 1, Scale: 1},
 		Chance: 0, Solved: 0.5,
