@@ -153,6 +153,7 @@ func TestForwardIsTheSizeOfTheActivations(t *testing.T) {
 func TestForwardOfANetwork(t *testing.T) {
 	widths := []int{16, 32, 32, 32, 32, 32, 4}
 	// The sizes are the geometric means over the first 16 records, after which it is said.
+	clip := Clip{}
 	observed := func(n *network, input float64) (events []Event, small, large float64) {
 		r := rand.New(rand.NewPCG(9, 42))
 		m := New(n.run())
@@ -165,7 +166,7 @@ func TestForwardOfANetwork(t *testing.T) {
 				delta[i] = r.NormFloat64()
 			}
 			s := n.step(x, delta)
-			s.Step = int64(k + 1)
+			s.Step, s.Clip = int64(k+1), clip
 			events = append(events, m.Observe(&s)...)
 			if k < explodingForwardStay {
 				a, b := smallAndLarge(n.inputs(x))
@@ -189,6 +190,22 @@ func TestForwardOfANetwork(t *testing.T) {
 	events, _, large = observed(kept, 1e4)
 	require.Empty(t, events)
 	require.Greater(t, large, 250.0)
+
+	// A milder explosion is one where clipping leaves next to nothing.
+	mild := newNetwork(rand.New(rand.NewPCG(1, 42)), widths, 4, true)
+	events, small, large = observed(mild, 1)
+	require.Empty(t, events)
+	require.Greater(t, large/small, explodingForwardClipped+0.0)
+	require.Less(t, large, explodingForward+0.0)
+	clip = Clip{Policy: "norm", Clipped: true, Factor: Known(1e-2)}
+	events, _, _ = observed(mild, 1)
+	require.Empty(t, events)
+	clip.Factor = Known(1e-4)
+	events, _, _ = observed(mild, 1)
+	require.Len(t, events, 1)
+	require.Equal(t, Exploding, events[0].Kind)
+	events, _, _ = observed(kept, 1)
+	require.Empty(t, events)
 }
 
 func TestForwardWantsGradients(t *testing.T) {
@@ -219,6 +236,15 @@ func TestForwardWantsGradients(t *testing.T) {
 	f = forward{}
 	f.observe(&s, sizes(0, 1, 1, 1, 1))
 	require.Equal(t, forward{Records: 1, Inputs: 1, Layer: 1}, f)
+	// Two biases without a gradient among six, far above the rest; and a signal that explodes.
+	s.layers = append(s.layers, layer{weight: 10, bias: 11})
+	f = forward{}
+	f.observe(&s, sizes(1, math.Exp(2), math.Exp(1), math.Exp(3), math.Exp(20), math.Exp(20)))
+	require.InDelta(t, 2, f.Size, 1e-12)
+	f = forward{}
+	f.observe(&s, sizes(1, math.Exp(4), math.Exp(8), math.Exp(11), math.Exp(14), math.Exp(17)))
+	require.InDelta(t, 14, f.Size, 1e-12)
+	s.layers = s.layers[:5]
 	f = forward{}
 	for range forwardRecords {
 		f.observe(&s, sizes(math.E, math.Exp(7), math.Exp(-2), 1, math.Exp(3)))
