@@ -53,8 +53,10 @@ const (
 	divergingUnsure = 3
 	divergingUpStay = 128
 	// divergingThrown is how many times the loss that the run began with its level is for
-	// divergingLong records, where the first steps threw it up.
+	// divergingLong records, where the first steps threw it up, and divergingLuck the same of
+	// the lowest recent loss.
 	divergingThrown = 20
+	divergingLuck   = 2
 	// divergingQuiet is how many records well below the line end it.
 	divergingQuiet = 256
 )
@@ -123,7 +125,8 @@ func (d *diverging) Observe(_ *Step, c *Course) Condition {
 		now.Lost = 0
 	}
 	initial := c.initial()
-	if now.Thrown++; initial <= 0 || level <= divergingThrown*initial {
+	// Of losses that vary as much by themselves, recent ones are as low as the first were.
+	if now.Thrown++; initial <= 0 || level <= divergingThrown*initial || c.now.Losses.sorted[0] <= divergingLuck*initial {
 		now.Thrown = 0
 	}
 	away := now.Away >= divergingStay || now.Thrown >= divergingLong

@@ -39,11 +39,16 @@ const (
 	// illEfficiency is the share of what the steps promised to first order, their bound
 	// ([Course.Bound]), below which next to nothing came of them: where successive gradients
 	// have a mean cosine below illCross, the median of ρ is above illUsed of the limit, and
-	// the loss above illWasteLeft of where it began.
-	illEfficiency = 0.003
-	illCross      = -0.08
-	illUsed       = 0.2
-	illWasteLeft  = 0.3
+	// the loss above illWasteLeft of where it began; or, where they go to and fro with a mean
+	// cosine below illFro, three times as much may have come of them, with the high quantile
+	// of ρ above illUsed and the loss above illFroLeft.
+	illEfficiency    = 0.003
+	illCross         = -0.08
+	illUsed          = 0.2
+	illWasteLeft     = 0.3
+	illFroEfficiency = 0.009
+	illFro           = -0.12
+	illFroLeft       = 0.4
 	// illInput is how large the inputs of a layer are at least, beside inputs of unit
 	// variance, to be the reason why curvature limits the step: it grows with their square.
 	// It does where the median of ρ is above illInputMedian of the limit or its high quantile
@@ -236,9 +241,10 @@ func (d *illConditioned) observeWaste(c *Course) {
 	initial := c.initial()
 	known := initial > 0 && c.now.Losses.sorted[0] > 0
 	d.efficiency, d.bound = math.Log(initial/level)/bound, bound
-	waste := known && level > illWasteLeft*initial && d.efficiency < illEfficiency && cosine+err < illCross && k.Rhos.surely(0.5) > illUsed*k.RhoLimit
-	lasting(&d.now.Waste, &d.now.WasteFrom, c, waste && c.now.LossCount >= illLosses,
-		!known || level < illWasteLeft*initial || cosine > illCalm*illCross || d.efficiency > illEfficiency/illCalm)
+	waste := level > illWasteLeft*initial && d.efficiency < illEfficiency && cosine+err < illCross && k.Rhos.surely(0.5) > illUsed*k.RhoLimit
+	fro := level > illFroLeft*initial && d.efficiency < illFroEfficiency && cosine+err < illFro && k.Rhos.surely(illQuantile) > illUsed*k.RhoLimit
+	lasting(&d.now.Waste, &d.now.WasteFrom, c, known && (waste || fro) && c.now.LossCount >= illLosses,
+		!known || level < illWasteLeft*initial || cosine > illCalm*illCross || d.efficiency > illFroEfficiency/illCalm)
 }
 
 // lasting is a latch that wants illRecords records besides illStay measurements.

@@ -100,8 +100,9 @@ type vanishingState struct {
 	Depth latch `json:"depth"`
 	Reach latch `json:"reach"`
 	All   latch `json:"all"`
-	// Mute: weights that the loss has never depended on.
-	Mute latch `json:"mute"`
+	// Mute: weights that the loss has never depended on, and the level of the loss then.
+	Mute      latch   `json:"mute"`
+	MuteLevel float64 `json:"mute_level"`
 	// Radius is through time.
 	Radius latch `json:"radius"`
 }
@@ -150,8 +151,11 @@ func (d *vanishing) Observe(_ *Step, c *Course) Condition {
 	d.everywhere = now.All.On
 	d.elasticity = c.now.Elasticity.Quarter
 	mute := d.mute(c)
-	if mute && !now.Mute.On {
-		d.weakest = c.now.Elasticity.weakest(&c.slope)
+	if mute && now.MuteLevel == 0 {
+		d.weakest, now.MuteLevel = c.now.Elasticity.weakest(&c.slope), level
+	}
+	if level < now.MuteLevel-vanishingProgress*math.Abs(now.MuteLevel) {
+		mute = false // it has learned all the same
 	}
 	now.Mute.observe(mute, !mute, 1, vanishingQuiet)
 	radius, recurrent := c.now.Curvature.radius()

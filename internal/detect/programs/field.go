@@ -12,8 +12,7 @@ import (
 // the points.
 func implicitField() *Program {
 	return &Program{
-		Name:    "implicit-field",
-		HeldOut: true,
+		Name: "implicit-field",
 		Plain: Recipe{Steps: 1500, Batch: 48, Rows: 1500, Optimizer: "adam", LR: 3e-3,
 			Hidden: 3, Width: 32, Activation: "relu", Gain: 1, Scale: 1, Noise: 0.1},
 		Chance: 0, Solved: 0.7,

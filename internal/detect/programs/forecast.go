@@ -15,8 +15,7 @@ import (
 // norm and with a shortcut around it, and one linear layer that reads all tokens.
 func forecastTransformer() *Program {
 	return &Program{
-		Name:    "forecast-transformer",
-		HeldOut: true,
+		Name: "forecast-transformer",
 		Plain: Recipe{Steps: 1000, Batch: 24, Rows: 2000, Optimizer: "adam", LR: 3e-3,
 			Hidden: 1, Width: 16, Activation: "gelu", Gain: 1, Scale: 1, Noise: 0.1},
 		Chance: 0, Solved: 0.6,

@@ -16,8 +16,7 @@ import (
 // to find out the speed and the force from the positions.
 func imitation() *Program {
 	return &Program{
-		Name:    "imitation-gru",
-		HeldOut: true,
+		Name: "imitation-gru",
 		Plain: Recipe{Steps: 1200, Batch: 16, Rows: 1600, Optimizer: "adam", LR: 1e-2,
 			Hidden: 1, Width: 20, Activation: "relu", Gain: 1, Recurrent: 1, Noise: 0.1},
 		Chance: 0, Solved: 0.85,

@@ -15,8 +15,7 @@ import (
 // and others 2014). Nearly all of a map is to be 0.
 func keypoints() *Program {
 	return &Program{
-		Name:    "keypoints-heatmap",
-		HeldOut: true,
+		Name: "keypoints-heatmap",
 		Plain: Recipe{Steps: 1000, Batch: 8, Rows: 1200, Optimizer: "adam", LR: 6e-3,
 			Hidden: 1, Width: 6, Activation: "relu", Gain: 1, Scale: 1},
 		Chance: 0.06, Solved: 0.6,

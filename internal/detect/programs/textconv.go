@@ -15,8 +15,7 @@ import (
 // (Kim 2014).
 func textConv() *Program {
 	return &Program{
-		Name:    "text-conv",
-		HeldOut: true,
+		Name: "text-conv",
 		Plain: Recipe{Steps: 1000, Batch: 16, Rows: 2400, Optimizer: "adam", LR: 5e-3,
 			Hidden: 1, Width: 16, Activation: "relu", Gain: 1},
 		Chance: 1.0 / phraseClasses, Solved: 0.8,

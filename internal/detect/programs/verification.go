@@ -15,8 +15,7 @@ import (
 // by slant, size and place more than the writers do.
 func verification() *Program {
 	return &Program{
-		Name:    "verification-siamese",
-		HeldOut: true,
+		Name: "verification-siamese",
 		Plain: Recipe{Steps: 1600, Batch: 48, Rows: 4000, Optimizer: "adam", LR: 3e-3,
 			Hidden: 2, Width: 40, Activation: "relu", Gain: 1},
 		Chance: 0.5, Solved: 0.8,
