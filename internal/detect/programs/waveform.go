@@ -56,7 +56,7 @@ func waveformDenoise() *Program {
 			bornDead(10),
 			killed(10),
 			bouncing(0.5, 10).with("tanh"),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 2", func(r *Recipe) { r.Activation, r.LR = "tanh", 2 }),
+			fault(corpus.Oscillating, "tanh, Adam with learning rate 3", func(r *Recipe) { r.Activation, r.LR = "tanh", 3 }),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 20", func(r *Recipe) {
 				r.Activation, r.Optimizer, r.LR = "tanh", "sgd", 20
 			}),
