@@ -35,6 +35,7 @@ func waveformDenoise() *Program {
 			hard("losses of a thousand-millionth, momentum", func(r *Recipe) {
 				r.Unit, r.Optimizer, r.LR, r.Momentum = 1e-9, "sgd", 0.03, 0.9
 			}).least(0.7),
+			easy("plain gradient descent", func(r *Recipe) { r.Optimizer, r.LR = "sgd", 0.1 }),
 			hard("a long flat start", func(r *Recipe) {
 				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.045, "sgd", 0.03, 0.9, 1500
 			}).least(0.5),
@@ -66,6 +67,9 @@ func waveformDenoise() *Program {
 			nanOnce(),
 			infOnce(),
 			emptyMask(),
+			fault(corpus.IllConditioned, "the first microphone a hundred times too quiet, plain gradient descent", func(r *Recipe) {
+				r.Spread, r.Optimizer, r.LR = 100, "sgd", 0.2
+			}),
 			fault(corpus.IllConditioned, "the first microphone three hundred times too quiet, full batches, plain gradient descent", func(r *Recipe) {
 				r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = 300, "sgd", 0.1, 40, 0
 			}),
