@@ -56,6 +56,7 @@ type courseState struct {
 	History    history    `json:"history"`
 	Start      float64    `json:"start"`
 	EarlyHigh  float64    `json:"early_high"`  // the upper octile of the first losses
+	EarlyFew   float64    `json:"early_few"`   // a tenth of the same are below it
 	EarlyNoise float64    `json:"early_noise"` // the deviation of the first 8
 	Low        float64    `json:"low"`         // the lowest of the first 3
 	Noise      float64    `json:"noise"`       // the long mean of the recent losses' deviation
@@ -332,6 +333,7 @@ func (c *Course) observeLoss(s *Step) {
 	}
 	if now.LossCount <= early {
 		now.EarlyHigh = now.Losses.quantile(0.875)
+		now.EarlyFew = now.Losses.quantile(0.1)
 	}
 	switch {
 	case now.LossCount <= 3:

@@ -54,9 +54,9 @@ const (
 	divergingUpStay = 128
 	// divergingThrown is how many times the loss that the run began with its level is for
 	// divergingLong records, where the first steps threw it up, and divergingLuck the same of
-	// the lowest recent loss.
+	// the fourth lowest of the first losses.
 	divergingThrown = 20
-	divergingLuck   = 2
+	divergingLuck   = 10
 	// divergingQuiet is how many records well below the line end it.
 	divergingQuiet = 256
 )
@@ -125,8 +125,8 @@ func (d *diverging) Observe(_ *Step, c *Course) Condition {
 		now.Lost = 0
 	}
 	initial := c.initial()
-	// Of losses that vary as much by themselves, recent ones are as low as the first were.
-	if now.Thrown++; initial <= 0 || level <= divergingThrown*initial || c.now.Losses.sorted[0] <= divergingLuck*initial {
+	// Of losses that vary as much by themselves, more than one or two of the first are low.
+	if now.Thrown++; initial <= 0 || level <= divergingThrown*initial || c.now.EarlyFew <= divergingLuck*initial {
 		now.Thrown = 0
 	}
 	away := now.Away >= divergingStay || now.Thrown >= divergingLong
