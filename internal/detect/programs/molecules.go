@@ -17,7 +17,7 @@ func molecules() *Program {
 	return &Program{
 		Name:    "molecule-energy",
 		HeldOut: true,
-		Plain: Recipe{Steps: 1200, Batch: 16, Rows: 1000, Optimizer: "adam", LR: 5e-3,
+		Plain: Recipe{Steps: 1200, Batch: 16, Rows: 1000, Optimizer: "adam", LR: 1e-2,
 			Hidden: 2, Width: 24, Activation: "relu", Gain: 1, Scale: 1},
 		Chance: 0, Solved: 0.75,
 		Cases: []Case{
@@ -31,15 +31,19 @@ func molecules() *Program {
 			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 1e-3, 1800 }).least(0.7),
 			hard("few clusters, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 40, 8 }).least(0.2),
 			hard("full batches", func(r *Recipe) { r.Rows, r.Batch = 120, 0 }).least(0.6),
+			hard("tanh, plain gradient descent", func(r *Recipe) { r.Activation, r.Optimizer, r.LR = "tanh", "sgd", 0.05 }).least(0.75),
+			hard("tanh, plain gradient descent, full batches", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", "sgd", 0.06, 120, 0
+			}).least(0.6),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e-9, "sgd", 0.01, 0.9 }).least(0.75),
 			hard("a long flat start", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.25, "sgd", 0.01, 0.9, 1800
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Batch, r.Steps = "tanh", 0.2, "sgd", 0.02, 64, 1800
 			}).least(0.6),
 			tuned(1000, 0.1, 0.1),
 			partly(2).least(0.7),
 			tooSlow(1e-4),
 			fault(corpus.Vanishing, "eight sigmoid layers, plain gradient descent", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Optimizer, r.LR = 8, "sigmoid", "sgd", 0.02
+				r.Hidden, r.Activation, r.Optimizer, r.LR = 8, "sigmoid", "sgd", 0.01
 			}),
 			fault(corpus.Vanishing, "six tanh layers, initialisation times 0.15", func(r *Recipe) {
 				r.Hidden, r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum = 6, "tanh", 0.15, "sgd", 0.01, 0.9
@@ -52,29 +56,30 @@ func molecules() *Program {
 			}),
 			bornDead(20),
 			killed(30),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
+			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.3", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.3 }),
 			bouncing(0.5, 4).with("tanh"),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 3", func(r *Recipe) {
 				r.Activation, r.Optimizer, r.LR = "tanh", "sgd", 3
 			}),
-			faster(300).with("tanh"),
+			faster(150).with("tanh"),
 			poisoned(20),
 			mislabelled(100),
 			nanOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, descriptors of scales 1 to 1/100, plain gradient descent", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR = 100, "tanh", "sgd", 0.05
+			fault(corpus.IllConditioned, "tanh, descriptors of scales 1 to 1/300, plain gradient descent", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR = 300, "tanh", "sgd", 0.05
 			}),
-			fault(corpus.IllConditioned, "tanh, descriptors of scales 1 to 1/100, full batches", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR, r.Rows, r.Batch = 100, "tanh", "sgd", 0.1, 120, 0
+			fault(corpus.IllConditioned, "tanh, descriptors of scales 1 to 1/300, full batches", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Rows, r.Batch = 300, "tanh", "sgd", 0.06, 120, 0
 			}),
-			symmetric(0),
-			symmetric(0.5).with("tanh"),
-			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.1, "sgd", 0.01, 0.9, 1800
+			fault(corpus.Saddle, "all weights 0, full batches", func(r *Recipe) {
+				r.Symmetric, r.Gain, r.Rows, r.Batch = true, 0, 300, 0
 			}),
-			steeper(4),
+			fault(corpus.Escape, "tanh, small initialisation, plain gradient descent", func(r *Recipe) {
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Batch, r.Steps = "tanh", 0.06, "sgd", 0.009, 64, 1800
+			}),
+			steeper(3),
 			unthawed(),
 			negatedLoss(),
 			negatedStep(),
