@@ -67,8 +67,8 @@ func molecules() *Program {
 			nanOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, descriptors of scales 1 to 1/300, plain gradient descent", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR = 300, "tanh", "sgd", 0.05
+			fault(corpus.IllConditioned, "tanh, descriptors of scales 1 to 1/10000, plain gradient descent", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR = 10000, "tanh", "sgd", 0.05
 			}),
 			fault(corpus.IllConditioned, "tanh, descriptors of scales 1 to 1/300, full batches", func(r *Recipe) {
 				r.Spread, r.Activation, r.Optimizer, r.LR, r.Rows, r.Batch = 300, "tanh", "sgd", 0.06, 120, 0
@@ -77,7 +77,7 @@ func molecules() *Program {
 				r.Symmetric, r.Gain, r.Rows, r.Batch = true, 0, 300, 0
 			}),
 			fault(corpus.Escape, "tanh, small initialisation, plain gradient descent", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Batch, r.Steps = "tanh", 0.06, "sgd", 0.009, 64, 1800
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Batch, r.Steps = "tanh", 0.03, "sgd", 0.0045, 64, 2000
 			}),
 			steeper(3),
 			unthawed(),
