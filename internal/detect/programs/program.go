@@ -54,6 +54,7 @@ func All() []*Program {
 		textConv(), keypoints(),
 		imitation(), verification(),
 		forecastTransformer(), implicitField(),
+		wideDeep(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
