@@ -67,7 +67,7 @@ func wideDeep() *Program {
 			emptyMask(),
 			logOfZero(),
 			fault(corpus.IllConditioned, "tanh, numbers of scales 1e-4 to 1", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR = 1e4, "tanh", "sgd", 3.2
+				r.Spread, r.Activation, r.Optimizer, r.LR = 1e4, "tanh", "sgd", 3
 			}),
 			fault(corpus.IllConditioned, "tanh, numbers of scales 0.001 to 1, full batches", func(r *Recipe) {
 				r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch, r.Rows = 1e3, "tanh", "sgd", 0.7, 0, 1500
