@@ -56,6 +56,7 @@ func All() []*Program {
 		forecastTransformer(), implicitField(),
 		waveformDenoise(),
 		molecules(),
+		wideDeep(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
