@@ -206,3 +206,26 @@ func TestDivergingUpSaysTheNumbers(t *testing.T) {
 	}
 	require.Fail(t, "no such run")
 }
+
+// A first batch of one may be one that is easy: the level lies far above it, and no step
+// threw it up.
+func TestDivergingLeavesALuckyFirstLoss(t *testing.T) {
+	level := func(first func(int) bool) recipe {
+		return recipe{name: "first", steps: 1000, norm: plainNorm, loss: func(k int, r *rand.Rand) float64 {
+			if first(k) {
+				return 0.05
+			}
+			return 1.5 * math.Exp(0.4*r.NormFloat64())
+		}}
+	}
+	kinds := func(p recipe) (kinds []Kind) {
+		for _, e := range observe(p.run(), p.make(1)) {
+			if e.State == Firing {
+				kinds = append(kinds, e.Kind)
+			}
+		}
+		return kinds
+	}
+	require.Contains(t, kinds(level(func(k int) bool { return k == 0 })), Diverging, "thrown up")
+	require.NotContains(t, kinds(level(func(k int) bool { return k == 0 || k < 32 && k%6 == 1 })), Diverging)
+}

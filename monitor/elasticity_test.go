@@ -175,3 +175,17 @@ func TestVanishingLeavesWeightsThatBeganAtZero(t *testing.T) {
 	}
 	require.Zero(t, count(p))
 }
+
+// Weights that the loss does not depend on are no news any more where the run learns all the
+// same, and do not come back.
+func TestVanishingEndsWhereTheRunLearnsAllTheSame(t *testing.T) {
+	p := recipe{steps: 3000, layers: 5, loss: after(900, learning(1.3, 1.2, 100, 0.01), learning(1.2, 0.8, 200, 0.01)), norm: plainNorm,
+		edit: depends(100, 0.2, 1e-4, 0.2, 2e-4, 0.2)}
+	var states []State
+	for _, e := range observe(p.run(), p.make(1)) {
+		if e.Kind == Vanishing {
+			states = append(states, e.State)
+		}
+	}
+	require.Equal(t, []State{Firing, Resolved}, states)
+}

@@ -331,6 +331,7 @@ func TestIllConditionedByEfficiency(t *testing.T) {
 	require.InDelta(t, 0.7, events[0].Values["rho_median"], 0.05)
 	require.Contains(t, events[0].Summary, "the curvature uses them up")
 	require.Empty(t, fired(recipe{loss: slow, edit: to(0.7, -0.25, 0.003)}), "short steps that keep what they promise")
+	require.NotEmpty(t, fired(recipe{loss: slow, edit: to(0.7, -0.3, 0.015)}), "three times as much, to and fro")
 	require.Empty(t, fired(recipe{loss: slow, edit: to(0.1, -0.25, 0.2)}), "little curvature")
 	require.Empty(t, fired(recipe{loss: slow, edit: to(0.7, 0, 0.2)}), "noise")
 	require.Empty(t, fired(recipe{loss: learning(2, 0.2, 400, 0.05), edit: to(0.7, -0.25, 0.2)}), "it learns")

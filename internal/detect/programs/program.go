@@ -54,9 +54,7 @@ func All() []*Program {
 		textConv(), keypoints(),
 		imitation(), verification(),
 		forecastTransformer(), implicitField(),
-		waveformDenoise(),
-		molecules(),
-		wideDeep(),
+		waveformDenoise(), molecules(), wideDeep(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
