@@ -216,7 +216,9 @@ func WithMaxSkips(n int, then SkipLimit) Option {
 // parameter: about 1e-3 is usual, far more is rash, far less is slow. With them goes
 // how much the loss depends on the parameter ([monitor.Step.ParamElasticities]). Since a run's
 // first steps say most, it is measured at steps 1, 2, 5, 10, 20, 50, … up to the
-// interval as well. The default is [DefaultUpdateRatios]; 0 switches it off.
+// interval as well. The default is [DefaultUpdateRatios]; 0 switches it off, and with it what
+// the detectors tell by it: steps that are too short, and weights that the loss has never
+// depended on.
 //
 // While the optimizer runs in such a step, a copy of the parameters takes as much
 // memory as they have; it is freed right after. Steps that are skipped are not

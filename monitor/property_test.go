@@ -138,7 +138,7 @@ func TestRestoreRefusesGarbage(t *testing.T) {
 		"no range":        {change(nil, "detectors", "cliff", "range"), "cliff"},
 		"long curvature":  {change(make([]float64, span+1), "course", "curvature", "rhos"), "window of 65"},
 		"odd class count": {change("many", "detectors", "critical_point", "found"), "critical_point"},
-		"negative index":  {change(-1, "detectors", "loss_spike", "count"), "loss_spike"},
+		"negative index":  {change(-1, "detectors", "loss_spike", "leaps", "count"), "cannot unmarshal number -1"},
 		"words":           {change("many", "detectors", "diverging", "away"), "diverging"},
 		"unknown phase":   {change(9, "life", "cliff", "phase"), "phase 9"},
 		"number too big":  {change(json.Number("1e999"), "course", "best"), "course"},

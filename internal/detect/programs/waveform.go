@@ -116,10 +116,10 @@ func (b *builder) noisyRecordings(rows int, noise float64) examples {
 		for i := range waveSamples {
 			now, old, oldest := source[i+echo], source[i+echo-1], source[i]
 			heard := (0.9-b.Shift)*now + (0.3+b.Shift)*old - 0.6*oldest + 0.4*(now*now-1)
-			x = append(x, float32((wave[i]+heard+0.1*b.data.NormFloat64())/b.spread()+b.Offset))
+			x = append(x, float32((wave[i]+heard+0.1*b.data.NormFloat64())/b.spread()))
 		}
 		for i := range waveSamples {
-			x = append(x, float32(source[i+echo]+b.Offset))
+			x = append(x, float32(source[i+echo]))
 		}
 		for _, v := range wave {
 			if noise > 0 {
