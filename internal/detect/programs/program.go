@@ -55,6 +55,7 @@ func All() []*Program {
 		imitation(), verification(),
 		forecastTransformer(), implicitField(),
 		waveformDenoise(), molecules(), wideDeep(),
+		heteroscedastic(), deepOperator(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
