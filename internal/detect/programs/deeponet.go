@@ -37,7 +37,7 @@ func deepOperator() *Program {
 				r.Unit, r.Optimizer, r.LR, r.Momentum = 1e6, "sgd", 0.01, 0.9
 			}).least(0.75),
 			hard("a long flat start", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.3, "sgd", 0.02, 0.9, 2000
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.06, "sgd", 0.01, 0.9, 2000
 			}).least(0.6),
 			tuned(1000, 0.2, 0),
 			tuned(1000, 0.3, 0.3).least(0.75),
@@ -46,8 +46,8 @@ func deepOperator() *Program {
 			fault(corpus.Vanishing, "seven sigmoid layers on both sides, plain gradient descent", func(r *Recipe) {
 				r.Hidden, r.Activation, r.Optimizer, r.LR = 6, "sigmoid", "sgd", 0.05
 			}),
-			fault(corpus.Vanishing, "five tanh layers on both sides, initialisation times 0.3, plain gradient descent", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain, r.Optimizer, r.LR = 4, "tanh", 0.3, "sgd", 0.05
+			fault(corpus.Vanishing, "five tanh layers on both sides, initialisation times 0.2, plain gradient descent", func(r *Recipe) {
+				r.Hidden, r.Activation, r.Gain, r.Optimizer, r.LR = 4, "tanh", 0.2, "sgd", 0.05
 			}),
 			fault(corpus.Exploding, "five layers on both sides, initialisation times 4", func(r *Recipe) {
 				r.Hidden, r.Gain, r.Optimizer, r.LR = 4, 4, "sgd", 0.02
@@ -55,8 +55,8 @@ func deepOperator() *Program {
 			fault(corpus.Exploding, "four layers on both sides, initialisation times 3, clipped", func(r *Recipe) {
 				r.Hidden, r.Gain, r.Clip, r.Optimizer, r.LR = 3, 3, 1, "sgd", 2e-3
 			}),
-			bornDead(10),
-			killed(10),
+			bornDead(25),
+			killed(25),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
 			bouncing(0.5, 6).with("tanh"),
 			tooFast(500),
@@ -66,16 +66,17 @@ func deepOperator() *Program {
 			nanOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "sensors of scales 1 to 50, plain gradient descent", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR = "tanh", 50, "sgd", 0.02
+			fault(corpus.IllConditioned, "the first sensors in a unit 2000 times larger, plain gradient descent", func(r *Recipe) {
+				r.Activation, r.Spread, r.Optimizer, r.LR = "tanh", 1.0/2000, "sgd", 0.2
 			}),
-			fault(corpus.IllConditioned, "sensors of scales 1 to 50, full batches", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR, r.Batch, r.Rows = "tanh", 50, "sgd", 0.02, 0, 400
+			fault(corpus.IllConditioned, "the first sensors in a unit 2000 times larger, full batches", func(r *Recipe) {
+				r.Activation, r.Spread, r.Optimizer, r.LR, r.Batch, r.Rows = "tanh", 1.0/2000, "sgd", 0.4, 0, 400
 			}),
-			symmetric(0),
-			symmetric(0.5).with("tanh"),
+			fault(corpus.Saddle, "all weights 0, full batches", func(r *Recipe) {
+				r.Symmetric, r.Gain, r.Batch, r.Rows = true, 0, 0, 500
+			}),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.12, "sgd", 0.02, 0.9, 2000
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.02, "sgd", 0.01, 0.9, 2000
 			}),
 			steeper(3),
 			unthawed(),
@@ -93,13 +94,13 @@ func deepOperator() *Program {
 
 const (
 	operatorSensors = 20
-	operatorWaves   = 4
+	operatorWaves   = 5
 	operatorUnit    = 2.2 // makes the integrals' variance about 1
 )
 
-// integrals draws functions on the interval from 0 to 1, a level and waves whose heights
-// fall with their frequency, each with a point and the integral up to there, with noise.
-// The sensors' units run from 1 to Spread along the interval. A shift weighs the function
+// integrals draws functions on the interval from 0 to 1, a level and waves of the same
+// height, each with a point and the integral up to there, with noise.
+// The sensors' scales run from Spread to 1 along the interval. A shift weighs the function
 // with a slope that is so steep.
 func (b *builder) integrals(rows int, noise float64) examples {
 	x, y := make([]float32, 0, rows*(operatorSensors+1)), make([]float32, rows)
@@ -107,8 +108,7 @@ func (b *builder) integrals(rows int, noise float64) examples {
 		level := b.data.NormFloat64()
 		var sines, cosines [operatorWaves]float64
 		for k := range sines {
-			height := 1.5 / math.Sqrt(float64(k+1))
-			sines[k], cosines[k] = height*b.data.NormFloat64(), height*b.data.NormFloat64()
+			sines[k], cosines[k] = b.data.NormFloat64(), b.data.NormFloat64()
 		}
 		function := func(t float64) float64 {
 			v := level
