@@ -17,7 +17,7 @@ func deepOperator() *Program {
 	return &Program{
 		Name:    "operator-deeponet",
 		HeldOut: true,
-		Plain: Recipe{Steps: 1200, Batch: 48, Rows: 3000, Optimizer: "adam", LR: 4e-3,
+		Plain: Recipe{Steps: 1200, Batch: 48, Rows: 3000, Optimizer: "adam", LR: 1e-2,
 			Hidden: 1, Width: 32, Activation: "relu", Gain: 1, Scale: 1, Noise: 0.05},
 		Chance: 0, Solved: 0.85,
 		Cases: []Case{
@@ -57,11 +57,13 @@ func deepOperator() *Program {
 			}),
 			bornDead(25),
 			killed(25),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
-			bouncing(0.5, 6).with("tanh"),
+			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.Momentum, r.LR, r.Clip = "tanh", "sgd", 0.99, 0.3, 0.3
+			}),
+			bouncing(1, 1.5).with("tanh"),
 			tooFast(500),
 			faster(300),
-			poisoned(10),
+			poisoned(5),
 			mislabelled(60),
 			nanOnce(),
 			emptyMask(),
