@@ -38,7 +38,7 @@ func heteroscedastic() *Program {
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.1 }).least(0.75),
 			hard("losses of 1e-9", func(r *Recipe) {
 				r.Unit, r.Optimizer, r.LR, r.Momentum, r.Clip = 1e-9, "sgd", 0.01, 0.9, 5e-9
-			}).least(0.7),
+			}).least(0.6),
 			hard("a long flat start", func(r *Recipe) {
 				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.02, "sgd", 0.015, 0.9, 2000
 			}).least(0.5),
@@ -60,11 +60,7 @@ func heteroscedastic() *Program {
 			bornDead(12),
 			killed(15),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.12", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.12 }),
-			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.Momentum, r.LR, r.Clip = "tanh", "sgd", 0.99, 0.1, 0.5
-			}),
 			bouncing(0.5, 6).with("tanh"),
-			tooFast(50).with("tanh"),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 0.5", func(r *Recipe) {
 				r.Activation, r.Optimizer, r.LR = "tanh", "sgd", 0.5
 			}),
