@@ -56,6 +56,7 @@ func All() []*Program {
 		forecastTransformer(), implicitField(),
 		waveformDenoise(), molecules(), wideDeep(),
 		heteroscedastic(), deepOperator(),
+		decisionForest(), gatedConvText(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
