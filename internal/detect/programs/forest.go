@@ -31,10 +31,10 @@ func decisionForest() *Program {
 			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 1e-3, 2000 }).least(0.5),
 			hard("few rows, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 100, 20 }).least(0.2),
 			hard("dropout", func(r *Recipe) { r.Dropout = 0.15 }).least(0.7),
-			hard("losses of millions", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e6, "sgd", 0.3, 0.9 }).least(0.75),
+			hard("losses of millions", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e6, "sgd", 0.1, 0.9 }).least(0.75),
 			hard("full batches", func(r *Recipe) { r.Batch, r.Rows, r.Steps = 0, 400, 1000 }).least(0.5),
 			hard("a long flat start", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.35, "sgd", 0.2, 0.9, 1500
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.4, "sgd", 0.1, 0.9, 1500
 			}).least(0.6),
 			tuned(900, 0.2, 0.3).least(0.75),
 			partly(2).least(0.7),
@@ -45,16 +45,14 @@ func decisionForest() *Program {
 			fault(corpus.Vanishing, "six layers of tanh before the nodes, initialisation times 0.15, momentum", func(r *Recipe) {
 				r.Hidden, r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum = 6, "tanh", 0.15, "sgd", 0.05, 0.9
 			}),
-			fault(corpus.Exploding, "eight layers, initialisation times 5", func(r *Recipe) {
-				r.Hidden, r.Gain, r.Optimizer, r.LR = 8, 5, "sgd", 0.3
+			fault(corpus.Exploding, "seven layers, initialisation times 3", func(r *Recipe) {
+				r.Hidden, r.Gain, r.Optimizer, r.LR = 7, 3, "sgd", 0.01
 			}),
-			fault(corpus.Exploding, "eight layers, initialisation times 4, clipped", func(r *Recipe) {
-				r.Hidden, r.Gain, r.Optimizer, r.LR, r.Clip = 8, 4, "sgd", 1e-3, 1
+			fault(corpus.Exploding, "six layers, initialisation times 3, clipped", func(r *Recipe) {
+				r.Hidden, r.Gain, r.Optimizer, r.LR, r.Clip = 6, 3, "sgd", 1e-3, 1
 			}),
 			bornDead(10),
 			killed(20),
-			fault(corpus.Oscillating, "tanh, learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
-			bouncing(0.1, 100).with("tanh"),
 			tooFast(1000).with("tanh"),
 			faster(500).with("tanh"),
 			mislabelled(60),
@@ -70,9 +68,8 @@ func decisionForest() *Program {
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.1, "sgd", 0.2, 0.9, 2000
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.2, "sgd", 0.1, 0.9, 2000
 			}),
-			steeper(4),
 			unthawed(),
 			negatedLoss(),
 			negatedStep(),

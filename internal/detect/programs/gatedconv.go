@@ -35,13 +35,13 @@ func gatedConvText() *Program {
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e-9, "sgd", 0.05, 0.9 }).least(0.7),
 			hard("full batches", func(r *Recipe) { r.Rows, r.Batch = 60, 0 }).least(0.5),
 			hard("a long flat start", func(r *Recipe) {
-				r.Bare, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = true, 0.35, "sgd", 0.1, 0.9, 1500
+				r.Bare, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = true, 0.27, "sgd", 0.1, 0.9, 1500
 			}).least(0.6),
 			tuned(800, 0.3, 0.4).least(0.75),
 			partly(1).least(0.8),
 			tooSlow(1e-4),
-			fault(corpus.Vanishing, "no shortcuts, six layers of gated tanh units, plain gradient descent", func(r *Recipe) {
-				r.Bare, r.Hidden, r.Activation, r.Optimizer, r.LR = true, 6, "tanh", "sgd", 0.1
+			fault(corpus.Vanishing, "no shortcuts, eight layers of gated tanh units, plain gradient descent", func(r *Recipe) {
+				r.Bare, r.Hidden, r.Activation, r.Optimizer, r.LR = true, 8, "tanh", "sgd", 0.1
 			}),
 			fault(corpus.Vanishing, "no shortcuts, five layers, initialisation times 0.15, momentum", func(r *Recipe) {
 				r.Bare, r.Hidden, r.Gain, r.Optimizer, r.LR, r.Momentum = true, 5, 0.15, "sgd", 0.05, 0.9
@@ -54,7 +54,7 @@ func gatedConvText() *Program {
 			}),
 			fault(corpus.Dying, "gated rectifiers, hidden biases far below 0", func(r *Recipe) { r.Activation, r.Bias = "relu", -10 }),
 			killed(20).with("relu"),
-			fault(corpus.Oscillating, "gated tanh units, learning rate 0.3", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.3 }),
+			fault(corpus.Oscillating, "gated tanh units, learning rate 0.6", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.6 }),
 			bouncing(0.5, 20).with("tanh"),
 			tooFast(1000).with("tanh"),
 			faster(300).with("tanh"),
@@ -62,15 +62,15 @@ func gatedConvText() *Program {
 			emptyMask(),
 			logOfZero(),
 			fault(corpus.IllConditioned, "gated tanh units, fixed vectors, those of frequent words 30 times as long, plain gradient descent", func(r *Recipe) {
-				r.Untrained, r.Spread, r.Activation, r.Optimizer, r.LR = 1, 30, "tanh", "sgd", 0.3
+				r.Untrained, r.Spread, r.Activation, r.Optimizer, r.LR = 1, 30, "tanh", "sgd", 0.5
 			}),
 			fault(corpus.IllConditioned, "gated tanh units, fixed vectors, those of frequent words 30 times as long, full batches", func(r *Recipe) {
-				r.Untrained, r.Spread, r.Activation, r.Optimizer, r.LR, r.Rows, r.Batch = 1, 30, "tanh", "sgd", 0.3, 60, 0
+				r.Untrained, r.Spread, r.Activation, r.Optimizer, r.LR, r.Rows, r.Batch = 1, 30, "tanh", "sgd", 0.4, 120, 0
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "no shortcuts, small initialisation, momentum", func(r *Recipe) {
-				r.Bare, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = true, 0.2, "sgd", 0.1, 0.9, 2000
+				r.Bare, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = true, 0.17, "sgd", 0.1, 0.9, 2000
 			}),
 			steeper(3),
 			unthawed(),
