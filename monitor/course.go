@@ -302,6 +302,9 @@ func (c *Course) observe(s *Step) {
 	c.observeCurvature(s)
 	c.observeSuccessive(s)
 	c.observeUpdates(s)
+	if c.block {
+		c.markBound()
+	}
 }
 
 // act counts what was done with a step.
@@ -422,6 +425,9 @@ func (c *Course) restore(data []byte) error {
 	}
 	if len(fresh.Elasticity.Peaks) != len(c.slope.index) {
 		return fmt.Errorf("it has elasticities of %d weights and the run has %d", len(fresh.Elasticity.Peaks), len(c.slope.index))
+	}
+	if len(fresh.Updates.Marks) != len(fresh.History.Means) {
+		return fmt.Errorf("it has bounds of %d blocks of losses and the history has %d", len(fresh.Updates.Marks), len(fresh.History.Means))
 	}
 	if fresh.Forward.Layer < 0 {
 		return fmt.Errorf("the largest input is that of layer %d, want one from 0", fresh.Forward.Layer)

@@ -9,7 +9,10 @@ type updateCourse struct {
 	Last   float64 `json:"last"`   // the last bound
 	At     int64   `json:"at"`     // the step that it is of
 	Bound  float64 `json:"bound"`  // the sum of the bounds of all steps so far, as an estimate
-	Ratios window  `json:"ratios"` // the last update-to-weight ratios of all weights together
+	// Marks are the bound at the end of each block of the loss's history.
+	Marks  []float64 `json:"marks"`
+	Ratios window    `json:"ratios"` // the last update-to-weight ratios of all weights together
+	Most   window    `json:"most"`   // those of the weight that moved most
 }
 
 // observeUpdates follows the update-to-weight ratio ‖Δw‖/‖w‖ of all weights together, and
@@ -19,7 +22,7 @@ func (c *Course) observeUpdates(s *Step) {
 		return
 	}
 	c.observeBound(s)
-	updates, weights := 0.0, 0.0
+	updates, weights, most := 0.0, 0.0, 0.0
 	for _, i := range c.slope.index {
 		update, ok := measure(s.UpdateNorms[i])
 		weight, ok2 := measure(s.ParamNorms[i])
@@ -28,10 +31,12 @@ func (c *Course) observeUpdates(s *Step) {
 		}
 		if ok && ok2 && weight > 0 && update >= 0 {
 			updates, weights = math.Hypot(updates, update), math.Hypot(weights, weight)
+			most = max(most, min(update/weight, largest))
 		}
 	}
 	if weights > 0 {
 		c.now.Updates.Ratios.push(min(updates/weights, largest))
+		c.now.Updates.Most.push(most)
 	}
 }
 
@@ -61,6 +66,15 @@ func (c *Course) observeBound(s *Step) {
 	now.Bounds++
 }
 
+// most is the update-to-weight ratio of the weight that moves most: the median of the last
+// records, or the last one where the steps have become shorter since.
+func (u *updateCourse) most() float64 {
+	if u.Most.n == 0 {
+		return 0
+	}
+	return min(u.Most.median(), u.Most.last())
+}
+
 // updatesSettled is how many measured updates there must be.
 const updatesSettled = 4
 
@@ -69,4 +83,37 @@ const updatesSettled = 4
 func (c *Course) Bound() (share float64, ok bool) {
 	now := &c.now.Updates
 	return now.Bound + now.Last*float64(max(c.now.LastStep-now.At, 0)), now.Bounds >= updatesSettled
+}
+
+// markBound keeps the bound at the end of a block of the loss's history.
+func (c *Course) markBound() {
+	now, means := &c.now.Updates, len(c.now.History.Means)
+	if cap(now.Marks) < blocks {
+		now.Marks = append(make([]float64, 0, blocks), now.Marks...)
+	}
+	bound, _ := c.Bound()
+	if now.Marks = append(now.Marks, bound); len(now.Marks) > means { // neighbours were merged
+		for i := range means {
+			now.Marks[i] = now.Marks[2*i+1]
+		}
+		now.Marks = now.Marks[:means]
+	}
+}
+
+// Efficiency is how much of what the steps could have done to the loss, to first order, they
+// did lately: the logarithm of the loss's decrease from the third quarter of the run to the
+// fourth, as a share of the bound of the steps in between. Not ok before there is enough of
+// either, or where a loss is not positive.
+func (c *Course) Efficiency() (share, bound float64, ok bool) {
+	h, marks := &c.now.History, c.now.Updates.Marks
+	n := len(marks)
+	if n < stuckBlocks || n != len(h.Means) {
+		return 0, 0, false
+	}
+	q, k := h.quarters(), n/4
+	bound = marks[n-1-k/2] - marks[n-1-k-k/2]
+	if q[2] <= 0 || q[3] <= 0 || bound <= 0 {
+		return 0, 0, false
+	}
+	return math.Log(q[2]/q[3]) / bound, bound, true
 }

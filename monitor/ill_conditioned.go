@@ -16,39 +16,22 @@ const (
 	illMargin   = 1.25
 	illUnseen   = 2.5
 	illHalf     = 5
-	// illMedian is the share of the limit above which the median of ρ lies, with its
-	// error, in a run that has never learned: so much of what a step wins to the first
-	// order the curvature takes back.
-	illMedian = 0.3
 	// illGrowth is how many times its first level gᵀHg is at least while gᵀg is at
 	// least illKept times what it was.
 	illGrowth = 10
 	illKept   = 0.5
-	// illCalm is the share of illGrowth below which growth has ended.
+	// illCalm is the share of these limits below which it has ended.
 	illCalm = 0.5
-	// illLosses is how many losses there must be for the median to count, and illSettled
-	// the share of illMedian below which that has ended.
-	illLosses  = 500
-	illSettled = 0.75
-	// illCosine is the mean cosine of successive gradients below which the steps go from wall
-	// to wall of a valley while the run creeps along its floor: where the high quantile of
-	// ρ is above illWalls of the limit too, and the loss above illWallsLeft of where it began.
-	illCosine    = -0.35
-	illWalls     = 0.7
-	illWallsLeft = 0.45
-	// illEfficiency is the share of what the steps promised to first order, their bound
-	// ([Course.Bound]), below which next to nothing came of them: where successive gradients
-	// have a mean cosine below illCross, the median of ρ is above illUsed of the limit, and
-	// the loss above illWasteLeft of where it began; or, where they go to and fro with a mean
-	// cosine below illFro, three times as much may have come of them, with the high quantile
-	// of ρ above illUsed and the loss above illFroLeft.
-	illEfficiency    = 0.003
-	illCross         = -0.08
-	illUsed          = 0.2
-	illWasteLeft     = 0.3
-	illFroEfficiency = 0.009
-	illFro           = -0.12
-	illFroLeft       = 0.4
+	// illLosses is how many losses there must be before a run that learns is judged.
+	illLosses = 500
+	// illEfficiency is the share of what the steps promised to first order
+	// ([Course.Efficiency]), below which next to nothing came of them lately: where successive
+	// gradients have a mean cosine below illCross, the high quantile of ρ is above illUsed of
+	// the limit, and the loss above illWasteLeft of where it began.
+	illEfficiency = 0.008
+	illCross      = -0.12
+	illUsed       = 0.3
+	illWasteLeft  = 0.3
 	// illInput is how large the inputs of a layer are at least, beside inputs of unit
 	// variance, to be the reason why curvature limits the step: it grows with their square.
 	// It does where the median of ρ is above illInputMedian of the limit or its high quantile
@@ -72,14 +55,12 @@ const (
 // loss is not improving, and either
 //
 //   - a high quantile of the last 64 measured ρ = η·gᵀHg/gᵀg is above what the
-//     optimizer tolerates ([StabilityLimit]), or, where the loss has never come down, their
-//     median above a good part of it, or
+//     optimizer tolerates ([StabilityLimit]), or
 //   - the same, less strictly, where a layer's inputs are large, whether the loss
 //     improves or not, or
-//   - the steps have reached less than illEfficiency of what their gradients promised to
-//     first order, the curvature uses up much of each, and much of the loss is left, or
-//   - ρ is near that limit, successive gradients point against each other, and most of the
-//     loss is left, whether it creeps down or not, or
+//   - the steps have lately reached less than illEfficiency of what their gradients promised
+//     to first order, go to and fro, and the curvature uses up many of them, with much of the
+//     loss left, or
 //   - gᵀHg has grown more than tenfold against the level of its first
 //     measurements, by more than the error of both and beyond what gᵀg has,
 //     while gᵀg has not shrunk (Deep
@@ -100,8 +81,8 @@ type illConditioned struct {
 	growth, gtg       float64
 	input             float64
 	hasLoss, half     bool
-	cosine            float64
 	efficiency, bound float64
+	cosine            float64
 	weights           []string // those with a bias beside them
 	large             string   // the one whose layer is given the largest inputs
 }
@@ -110,14 +91,11 @@ type illState struct {
 	Rho    latch `json:"rho"`
 	Growth latch `json:"growth"`
 	Inputs latch `json:"inputs"`
-	Walls  latch `json:"walls"`
 	Waste  latch `json:"waste"`
 	// The records up to the last measurement at which it did not hold.
 	RhoFrom    int64 `json:"rho_from"`
 	GrowthFrom int64 `json:"growth_from"`
 	InputsFrom int64 `json:"inputs_from"`
-	WallsFrom  int64 `json:"walls_from"`
-	WasteFrom  int64 `json:"waste_from"`
 }
 
 func newIllConditioned(run *Run) *illConditioned {
@@ -143,9 +121,8 @@ func (d *illConditioned) Observe(_ *Step, c *Course) Condition {
 	d.observeRho(c, held || d.half, learning && !d.half)
 	d.observeGrowth(c, held, learning)
 	d.observeInputs(c)
-	d.observeWalls(c)
 	d.observeWaste(c)
-	if d.now.Rho.On || d.now.Growth.On || d.now.Inputs.On || d.now.Walls.On || d.now.Waste.On {
+	if d.now.Rho.On || d.now.Growth.On || d.now.Inputs.On || d.now.Waste.On {
 		return Holding
 	}
 	return Clear
@@ -170,12 +147,9 @@ func (d *illConditioned) observeRho(c *Course, held, learning bool) {
 		}
 	}
 	d.rho, d.limit, d.share = k.Rhos.quantile(illQuantile), k.RhoLimit, float64(above)/float64(k.Rhos.n)
-	// None of the losses may be negative: what is no progress of such a loss may well be
-	// one of its purpose.
 	d.median = k.Rhos.median()
-	used := c.now.LossCount >= illLosses && c.now.Losses.sorted[0] > 0 && !d.half && !c.won(c.Best()) && k.Rhos.surely(0.5) > illMedian*d.limit
-	lasting(&d.now.Rho, &d.now.RhoFrom, c, held && (used || k.Rhos.surely(illQuantile) > margin*d.limit),
-		learning || d.rho < d.limit && d.median < illSettled*illMedian*d.limit)
+	lasting(&d.now.Rho, &d.now.RhoFrom, c, held && k.Rhos.surely(illQuantile) > margin*d.limit,
+		learning || d.rho < d.limit)
 }
 
 func (d *illConditioned) observeGrowth(c *Course, held, learning bool) {
@@ -214,37 +188,22 @@ func (d *illConditioned) observeInputs(c *Course) {
 		!left || k.Rhos.median() < illCalm*illInputMedian*k.RhoLimit && k.Rhos.quantile(illQuantile) < k.RhoLimit)
 }
 
-// observeWalls judges steps that cross the valley rather than follow it.
-func (d *illConditioned) observeWalls(c *Course) {
-	k, s := &c.now.Curvature, &c.now.Successive
-	if k.RhoLimit == 0 || k.Rhos.n < illMeasured || k.Preconditioned || s.Cosines.n < signalMeasured {
-		return
-	}
-	var err float64
-	d.cosine, err = s.Cosines.mean()
-	level, _ := c.Level()
-	left := c.now.Losses.sorted[0] > 0 && level > illWallsLeft*c.origin()
-	walls := d.cosine+2*err < illCosine && k.Rhos.surely(illQuantile) > illWalls*k.RhoLimit
-	lasting(&d.now.Walls, &d.now.WallsFrom, c, walls && left && c.now.LossCount >= illLosses,
-		!left || d.cosine > illCalm*illCosine)
-}
-
 // observeWaste judges how little came of steps that go to and fro.
 func (d *illConditioned) observeWaste(c *Course) {
 	k, s := &c.now.Curvature, &c.now.Successive
-	bound, ok := c.Bound()
-	if !ok || bound <= 0 || k.RhoLimit == 0 || k.Rhos.n < illMeasured || k.Preconditioned || s.Cosines.n < signalMeasured {
+	var ok bool
+	d.efficiency, d.bound, ok = c.Efficiency()
+	if !ok || k.RhoLimit == 0 || k.Rhos.n < illMeasured || k.Preconditioned || s.Cosines.n < signalMeasured {
 		return
 	}
-	cosine, err := s.Cosines.mean()
+	d.cosine, _ = s.Cosines.mean()
 	level, _ := c.Level()
 	initial := c.initial()
 	known := initial > 0 && c.now.Losses.sorted[0] > 0
-	d.efficiency, d.bound = math.Log(initial/level)/bound, bound
-	waste := level > illWasteLeft*initial && d.efficiency < illEfficiency && cosine+err < illCross && k.Rhos.surely(0.5) > illUsed*k.RhoLimit
-	fro := level > illFroLeft*initial && d.efficiency < illFroEfficiency && cosine+err < illFro && k.Rhos.surely(illQuantile) > illUsed*k.RhoLimit
-	lasting(&d.now.Waste, &d.now.WasteFrom, c, known && (waste || fro) && c.now.LossCount >= illLosses,
-		!known || level < illWasteLeft*initial || cosine > illCalm*illCross || d.efficiency > illFroEfficiency/illCalm)
+	waste := level > illWasteLeft*initial && d.efficiency < illEfficiency && d.cosine < illCross && k.Rhos.surely(illQuantile) > illUsed*k.RhoLimit
+	d.now.Waste.observe(known && waste && c.now.LossCount >= illLosses,
+		!known || level < illCalm*illWasteLeft*initial || d.cosine > illCalm*illCross || d.efficiency > illEfficiency/illCalm ||
+			k.Rhos.quantile(illQuantile) < illCalm*illUsed*k.RhoLimit, illStay, illQuiet)
 }
 
 // lasting is a latch that wants illRecords records besides illStay measurements.
@@ -277,20 +236,11 @@ func (d *illConditioned) Explain(e *Event) {
 		e.Advice = "Normalise the inputs to zero mean and unit variance; until then use an adaptive optimizer."
 		e.Summary = fmt.Sprintf("The inputs of %s are about %.3g in size, and the curvature, which grows with their square, limits the step: ρ = η·gᵀHg/gᵀg has a median of %.3g and a high quantile of %.3g, at a limit of %.3g, with most of the loss still to be learned.",
 			d.large, e.Values["input"], d.median, d.rho, d.limit)
-	case d.now.Walls.On && !d.now.Rho.On && !d.now.Growth.On:
-		e.Values["cosine"] = d.cosine
-		e.Advice = "Normalise the inputs, add normalisation layers, or use momentum or an adaptive optimizer; a lower learning rate alone ends the jumps and is slower still."
-		e.Summary = fmt.Sprintf("The steps go from wall to wall of a valley: successive gradients have a mean cosine of %.2f, a tenth of the recent values of ρ = η·gᵀHg/gᵀg lie above %.3g, at a limit of %.3g, and most of the loss is still to be learned.",
-			d.cosine, d.rho, d.limit)
 	case d.now.Waste.On && !d.now.Rho.On && !d.now.Growth.On:
-		e.Values["efficiency"], e.Values["bound"], e.Values["rho_median"] = d.efficiency, d.bound, d.median
+		e.Values["efficiency"], e.Values["bound"], e.Values["cosine"] = d.efficiency, d.bound, d.cosine
 		e.Advice = "Normalise the inputs, add normalisation layers, or use momentum or an adaptive optimizer; a lower learning rate alone wastes less of each step and is slower still."
-		e.Summary = fmt.Sprintf("The steps so far could have divided the loss by e %.3g times, to first order, and did so %.2g times: the curvature uses them up (ρ = η·gᵀHg/gᵀg has a median of %.3g, at a limit of %.3g), and most of the loss is still to be learned.",
-			d.bound, d.efficiency*d.bound, d.median, d.limit)
-	case d.now.Rho.On && d.rho < d.limit:
-		e.Values["rho_median"] = d.median
-		e.Summary = fmt.Sprintf("The curvature uses up the step: ρ = η·gᵀHg/gᵀg has a median of %.3g, where 2 is what a step wins to the first order and the optimizer's limit is %.3g, and %s.",
-			d.median, d.limit, progress)
+		e.Summary = fmt.Sprintf("The steps of the last quarter or so of the run could have changed the loss by %.3g times its size, to first order, and lowered its logarithm by %.2g: the curvature uses them up (a tenth of the recent values of ρ = η·gᵀHg/gᵀg lie above %.3g, at a limit of %.3g), and much of the loss is still to be learned.",
+			d.bound, d.efficiency*d.bound, d.rho, d.limit)
 	case d.now.Rho.On:
 		e.Summary = fmt.Sprintf("The step is too long for the curvature: a tenth of the recent values of ρ = η·gᵀHg/gᵀg lie above %.3g, %.0f %% above the optimizer's limit of %.3g, and %s.",
 			d.rho, 100*d.share, d.limit, progress)

@@ -33,6 +33,11 @@ func gaussian(mean, deviation float64) func(int, *rand.Rand) float64 {
 	return func(_ int, r *rand.Rand) float64 { return mean + deviation*r.NormFloat64() }
 }
 
+// wasting has curvature that uses up steps which go to and fro.
+func wasting(rho func(int, *rand.Rand) float64, cosine float64) func(int, *Step, *rand.Rand) {
+	return both(both(curved(10, rho, nil), toAndFro(cosine, 0.1)), updating(0.05, 45))
+}
+
 // sharpening rises from 1 by a factor, and stays there.
 func sharpening(factor float64, steps int, sigma float64) func(int, *rand.Rand) float64 {
 	return func(t int, r *rand.Rand) float64 {
@@ -101,29 +106,29 @@ func illFaults() []fault {
 		if t < 2000 {
 			return 1 + 0.1*r.NormFloat64()
 		}
-		return 0.3 + 0.05*r.NormFloat64()
+		return 0.2 + 0.03*r.NormFloat64()
 	}
 	// The loss is not measured where curvature is.
 	apart := func(t int, s *Step, r *rand.Rand) {
-		if curved(10, gaussian(1, 0.1), nil)(t, s, r); s.Curvature != nil {
+		if wasting(gaussian(1, 0.1), -0.3)(t, s, r); s.Curvature != nil {
 			s.Loss = Number{}
 		}
 	}
 	return []fault{
 		{recipe{name: "creeps along the floor of a valley", steps: 1200, loss: creeping, norm: lognormal(1, 0.3),
-			edit: both(curved(10, gaussian(1.6, 0.2), nil), toAndFro(-0.6, 0.4))}, IllConditioned, 790, 900, false, nil},
+			edit: wasting(gaussian(1.6, 0.2), -0.6)}, IllConditioned, 500, 600, false, nil},
 		{recipe{name: "crept along the floor of a valley", steps: 6000, loss: creeping, norm: lognormal(1, 0.3),
-			edit: both(curved(10, gaussian(1.6, 0.2), nil), toAndFro(-0.6, 0.4))}, IllConditioned, 790, 900, true, nil},
-		{recipe{name: "curvature uses up the step", steps: 3000, loss: bouncing, norm: lognormal(1, 0.3), edit: curved(10, gaussian(1, 0.1), nil)},
-			IllConditioned, 790, 1100, false, stuck},
-		{recipe{name: "curvature uses up the step, by wide values", steps: 3000, loss: bouncing, norm: lognormal(1, 0.3), edit: curved(10, lognormal(1, 0.4), nil)},
-			IllConditioned, 790, 1200, false, stuck},
-		{recipe{name: "curvature used up the step before it was shorter", steps: 4000, loss: bouncing, norm: lognormal(1, 0.3), edit: curved(10, shorter, nil)},
-			IllConditioned, 790, 1100, true, stuck},
-		{recipe{name: "curvature used up the step until it learned", steps: 6000, loss: logistic(2.3, 0.1, 3000, 0.05), norm: lognormal(1, 0.3), edit: curved(10, gaussian(1, 0.1), nil)},
-			IllConditioned, 790, 1100, true, stuck},
+			edit: wasting(gaussian(1.6, 0.2), -0.6)}, IllConditioned, 500, 600, true, nil},
+		{recipe{name: "curvature uses up the step", steps: 3000, loss: bouncing, norm: lognormal(1, 0.3), edit: wasting(gaussian(1, 0.1), -0.3)},
+			IllConditioned, 500, 1100, false, stuck},
+		{recipe{name: "curvature uses up the step, by wide values", steps: 3000, loss: bouncing, norm: lognormal(1, 0.3), edit: wasting(lognormal(1, 0.4), -0.3)},
+			IllConditioned, 500, 1200, false, stuck},
+		{recipe{name: "curvature used up the step before it was shorter", steps: 4000, loss: bouncing, norm: lognormal(1, 0.3), edit: wasting(shorter, -0.3)},
+			IllConditioned, 500, 1100, true, stuck},
+		{recipe{name: "curvature used up the step until it learned", steps: 6000, loss: logistic(2.3, 0.1, 3000, 0.05), norm: lognormal(1, 0.3), edit: wasting(gaussian(1, 0.1), -0.3)},
+			IllConditioned, 500, 1100, true, stuck},
 		{recipe{name: "curvature uses up the step, measured where the loss is not", steps: 3000, loss: bouncing, norm: lognormal(1, 0.3), edit: apart},
-			IllConditioned, 790, 1200, false, stuck},
+			IllConditioned, 500, 1200, false, stuck},
 		{recipe{name: "step too long", steps: 3000, loss: bouncing, norm: lognormal(1, 0.3), edit: curved(10, tooLong, nil)},
 			IllConditioned, 300, 1000, false, stuck},
 		{recipe{name: "measured in every step", steps: 3000, loss: bouncing, norm: lognormal(1, 0.3), edit: curved(1, tooLong, nil)},
@@ -156,68 +161,27 @@ func TestIllConditioned(t *testing.T) {
 	}
 }
 
-func TestIllConditionedWallsNearMisses(t *testing.T) {
-	near := curved(10, gaussian(1.6, 0.2), nil)
+func TestIllConditionedWasteNearMisses(t *testing.T) {
+	near := wasting(gaussian(1.6, 0.2), -0.5)
 	for _, p := range []recipe{
-		{name: "gradients that hardly turn", loss: creeping, edit: both(near, toAndFro(-0.2, 0.1))},
-		{name: "curvature far below the limit", loss: creeping, edit: both(curved(10, gaussian(0.8, 0.2), nil), toAndFro(-0.6, 0.4))},
-		{name: "most of the loss is learned", loss: learning(2.3, 0.5, 300, 0.03), edit: both(near, toAndFro(-0.6, 0.4))},
-		{name: "a loss that may be negative", loss: func(t int, r *rand.Rand) float64 { return creeping(t, r) - 2.2 }, edit: both(near, toAndFro(-0.6, 0.4))},
+		{name: "gradients that hardly turn", loss: creeping, edit: wasting(gaussian(1.6, 0.2), -0.05)},
+		{name: "curvature far below the limit", loss: creeping, edit: wasting(gaussian(0.3, 0.1), -0.5)},
+		{name: "most of the loss is learned", loss: learning(2.3, 0.3, 100, 0.03), edit: near},
+		{name: "a loss that may be negative", loss: func(t int, r *rand.Rand) float64 { return creeping(t, r) - 2.2 }, edit: near},
+		{name: "few measurements", loss: creeping, edit: both(both(curved(100, gaussian(1.6, 0.2), nil), toAndFro(-0.5, 0.1)), updating(0.05, 45))},
+		{name: "too short to tell", loss: creeping, steps: 480, edit: near},
+		{name: "no steps measured", loss: creeping, edit: both(curved(10, gaussian(1.6, 0.2), nil), toAndFro(-0.5, 0.1))},
 		{name: "preconditioned", loss: creeping, edit: both(func(t int, s *Step, r *rand.Rand) {
 			if near(t, s, r); s.Curvature != nil {
 				s.Curvature.RhoPreconditioned = s.Curvature.Rho
 			}
-		}, toAndFro(-0.6, 0.4))},
-	} {
-		p.norm, p.steps = lognormal(1, 0.3), 1200
-		p.silent(t, IllConditioned)
-	}
-}
-
-func TestIllConditionedWallsSaysTheNumbers(t *testing.T) {
-	f := illFaults()[0]
-	e := observe(f.run(), f.make(1))[0]
-	require.Equal(t, IllConditioned, e.Kind)
-	require.InDelta(t, -0.6, e.Values["cosine"], 0.05)
-	require.Contains(t, e.Summary, "The steps go from wall to wall of a valley: successive gradients have a mean cosine of -0.")
-	require.Contains(t, e.Advice, "a lower learning rate alone")
-}
-
-// What curvature takes of a step says something of a run that has never learned alone.
-func TestIllConditionedMedianNearMisses(t *testing.T) {
-	for _, p := range []recipe{
-		{name: "converged at half its start", loss: learning(2.3, 1.1, 100, 0.03), edit: curved(10, gaussian(2, 0.2), nil)},
-		{name: "converged above half its start", loss: learning(2.3, 1.3, 100, 0.03), edit: curved(10, gaussian(2, 0.2), nil)},
-		{name: "learns slowly", loss: learning(2.3, 0.5, 3000, 0.03), edit: curved(10, gaussian(1.5, 0.2), nil)},
-		{name: "won and lost again", loss: after(400, learning(2.3, 0.3, 60, 0.05), learning(0.3, 2.3, 20, 0.05)), edit: curved(10, gaussian(1, 0.1), nil)},
-		{name: "a low median", loss: bouncing, edit: curved(10, gaussian(0.5, 0.1), nil)},
-		{name: "a median near the limit, and few measurements", loss: bouncing, edit: curved(150, lognormal(0.6, 0.5), nil)},
-		{name: "a loss that may be negative", loss: func(t int, r *rand.Rand) float64 { return bouncing(t, r) - 2.3 }, edit: curved(10, gaussian(1, 0.1), nil)},
-		{name: "too short to tell", loss: bouncing, steps: 700, edit: curved(10, gaussian(1, 0.1), nil)},
+		}, toAndFro(-0.5, 0.1))},
 	} {
 		if p.norm = lognormal(1, 0.3); p.steps == 0 {
-			p.steps = 4000
+			p.steps = 1200
 		}
 		p.silent(t, IllConditioned)
 	}
-}
-
-func TestIllConditionedSaysTheMedian(t *testing.T) {
-	p := recipe{steps: 1300, loss: bouncing, norm: lognormal(1, 0.3), edit: curved(10, gaussian(0.9, 0), nil)}
-	for _, e := range observe(p.run(), p.make(1)) {
-		if e.Kind != IllConditioned {
-			continue
-		}
-		require.Equal(t, Warning, e.Severity)
-		require.InDelta(t, 0.9, e.Values["rho_median"], 1e-12)
-		require.InDelta(t, 0.9, e.Values["rho"], 1e-12)
-		require.InDelta(t, 2, e.Values["rho_limit"], 0)
-		require.InDelta(t, 0, e.Values["share"], 0)
-		require.Contains(t, e.Summary, "The curvature uses up the step: ρ = η·gᵀHg/gᵀg has a median of 0.9,")
-		require.Contains(t, e.Summary, "the optimizer's limit is 2, and the loss does not improve.")
-		return
-	}
-	require.Fail(t, "silent")
 }
 
 // The limit is the optimizer's where the record has none, and an optimizer whose
@@ -289,7 +253,7 @@ func TestSize(t *testing.T) {
 // What is known of the losses does not get lost in a restart before a record without one.
 func TestIllConditionedGoesOnWithoutALoss(t *testing.T) {
 	p := recipe{steps: 1500, loss: bouncing, norm: lognormal(1, 0.3), edit: func(t int, s *Step, r *rand.Rand) {
-		if curved(10, gaussian(1, 0.1), nil)(t, s, r); s.Curvature != nil {
+		if wasting(gaussian(1, 0.1), -0.3)(t, s, r); s.Curvature != nil {
 			s.Loss = Number{}
 		}
 	}}
@@ -316,7 +280,7 @@ func TestIllConditionedByEfficiency(t *testing.T) {
 	}
 	slow := learning(2, 1.2, 400, 0.05)
 	fired := func(p recipe) (events []Event) {
-		p.steps, p.norm = 2000, plainNorm
+		p.steps, p.norm = 1200, plainNorm
 		for _, e := range observe(p.run(), p.make(1)) {
 			if e.Kind == IllConditioned {
 				events = append(events, e)
@@ -326,13 +290,13 @@ func TestIllConditionedByEfficiency(t *testing.T) {
 	}
 	events := fired(recipe{loss: slow, edit: to(0.7, -0.25, 0.2)})
 	require.NotEmpty(t, events)
-	require.Greater(t, events[0].Values["bound"], 100.0)
+	require.Greater(t, events[0].Values["bound"], 10.0)
 	require.Less(t, events[0].Values["efficiency"], illEfficiency)
-	require.InDelta(t, 0.7, events[0].Values["rho_median"], 0.05)
+	require.InDelta(t, -0.25, events[0].Values["cosine"], 0.05)
 	require.Contains(t, events[0].Summary, "the curvature uses them up")
+	require.Contains(t, events[0].Advice, "a lower learning rate alone")
 	require.Empty(t, fired(recipe{loss: slow, edit: to(0.7, -0.25, 0.003)}), "short steps that keep what they promise")
-	require.NotEmpty(t, fired(recipe{loss: slow, edit: to(0.7, -0.3, 0.015)}), "three times as much, to and fro")
 	require.Empty(t, fired(recipe{loss: slow, edit: to(0.1, -0.25, 0.2)}), "little curvature")
 	require.Empty(t, fired(recipe{loss: slow, edit: to(0.7, 0, 0.2)}), "noise")
-	require.Empty(t, fired(recipe{loss: learning(2, 0.2, 400, 0.05), edit: to(0.7, -0.25, 0.2)}), "it learns")
+	require.Empty(t, fired(recipe{loss: learning(2, 0.2, 150, 0.05), edit: to(0.7, -0.25, 0.2)}), "it learns")
 }

@@ -133,7 +133,7 @@ func (m *Monitor) Active() []Kind {
 }
 
 // stateVersion is the version of what State writes.
-const stateVersion = 4
+const stateVersion = 5
 
 // state is the monitor's state as JSON: versioned, and keyed by kind so that a
 // detector that is new or gone does not spoil the others.

@@ -48,6 +48,15 @@ const (
 	// oscillatingLost is the share of its start that the loss is back at, with that, after it had
 	// come down.
 	oscillatingLost = 0.9
+	// oscillatingWild is the update-to-weight ratio above which a median ρ above 2 is no edge of
+	// stability, on which a run learns, and oscillatingFling that above which a step that can
+	// change the loss by oscillatingFlung of its size, to first order, is not either: what
+	// has learned half would learn the rest with shorter steps. The loss must swing by
+	// oscillatingWildSwing of its level.
+	oscillatingWild      = 0.03
+	oscillatingFling     = 0.1
+	oscillatingFlung     = 0.3
+	oscillatingWildSwing = 0.1
 	// oscillatingCalm is the share of these limits below which it has ended.
 	oscillatingCalm = 0.5
 	// oscillatingRecords is how many losses there must be, and oscillatingQuiet how
@@ -120,11 +129,11 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 	if now.Latch.On {
 		calm := d.tooLong(c, oscillatingCalm) == ""
 		better := late < min(now.Level, c.Start())-max(stuckProgress*math.Abs(c.Start()), c.now.Noise)
-		return now.Latch.observe(false, !d.worse && (calm || better), 1, oscillatingQuiet)
+		return now.Latch.observe(false, !d.worse && (calm || better && !d.wild(c, oscillatingCalm)), 1, oscillatingQuiet)
 	}
 	d.why = d.tooLong(c, 1)
 	kept := h.quarters()[0]-late > max(err, stuckFall*math.Abs(c.Start()))
-	learned := !d.worse && (d.why != "cosine" && kept || c.learning() && (d.why != "cosine" || c.won(late)))
+	learned := !d.worse && !d.wild(c, 1) && (d.why != "cosine" && kept || c.learning() && (d.why != "cosine" || c.won(late)))
 	swings := d.why != "" && d.swing > oscillatingSwing && fall <= err && !learned
 	condition := now.Latch.observe(swings, !swings, 2, oscillatingQuiet)
 	now.Level = late
@@ -141,7 +150,7 @@ func (d *oscillating) tooLong(c *Course, share float64) string {
 	}
 	if k := &c.now.Curvature; k.Preconditioned && k.Rhos.n >= illMeasured {
 		u := &c.now.Updates
-		short := u.Ratios.n >= updatesSettled && u.Ratios.median() < oscillatingShort
+		short := u.Ratios.n >= updatesSettled && u.Ratios.median() < oscillatingShort && u.most() < oscillatingWild
 		if d.rho = k.Rhos.median(); k.Rhos.surely(0.5) > share*oscillatingRho && (d.worse || !short || share < 1) {
 			return "rho"
 		}
@@ -167,8 +176,20 @@ func (d *oscillating) tooLong(c *Course, share float64) string {
 		if d.update = k.Ratios.median(); d.update > share*update {
 			return "update"
 		}
+		if most := k.most(); most > share*oscillatingFling && k.Last > share*oscillatingFlung {
+			d.update = most
+			return "update"
+		}
 	}
 	return ""
+}
+
+// wild says that the steps are too long for a run at the edge of stability.
+func (d *oscillating) wild(c *Course, share float64) bool {
+	u := &c.now.Updates
+	most := u.most()
+	return u.Ratios.n >= updatesSettled && d.swing > share*oscillatingWildSwing &&
+		(d.why == "rho" && most > share*oscillatingWild || most > share*oscillatingFling && u.Last > share*oscillatingFlung)
 }
 
 func (d *oscillating) Explain(e *Event) {

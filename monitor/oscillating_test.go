@@ -119,6 +119,63 @@ func oscillatingFaults() []fault {
 	}
 }
 
+// flung has steps of which one weight takes that share of its norm, the others next to nothing.
+func flung(ratio func(int) float64) func(int, *Step, *rand.Rand) {
+	return func(t int, s *Step, r *rand.Rand) {
+		if updating(1e-3, 50)(t, s, r); len(s.UpdateNorms) > 0 {
+			s.UpdateNorms[0] = Known(2 * ratio(t))
+		}
+	}
+}
+
+// At the edge of stability a run learns and stays where it is in steps that are short; where they
+// are long, it would learn the rest with shorter ones.
+func TestOscillatingHasLearnedAndIsThrownAbout(t *testing.T) {
+	learned := func(swing float64) func(int, *rand.Rand) float64 {
+		return func(t int, r *rand.Rand) float64 {
+			return 2.3*math.Exp(-float64(t)/20) + 0.2*math.Exp(swing*r.NormFloat64())
+		}
+	}
+	always := func(v float64) func(int) float64 { return func(int) float64 { return v } }
+	edge := func(rho float64) func(int, *Step, *rand.Rand) {
+		return func(t int, s *Step, r *rand.Rand) {
+			if t%10 == 0 {
+				s.Curvature = &Curvature{GTHG: Known(1), Rho: Known(0.5), RhoPreconditioned: Known(rho * math.Exp(0.1*r.NormFloat64())), RhoLimit: Known(38)}
+			}
+		}
+	}
+	annealed := func(t int) float64 {
+		if t < 400 {
+			return 0.5
+		}
+		return 0.001
+	}
+	for _, c := range []struct {
+		name  string
+		swing float64
+		edit  func(int, *Step, *rand.Rand)
+		why   string
+	}{
+		{"a weight thrown about at a large ρ", 0.4, both(edge(8), flung(always(0.05))), "ρ = η·gᵀHg/gᵀg has a median of"},
+		{"a weight flung by steps that can change the loss by a third", 0.4, flung(always(0.4)), "a step changes weights by 0.4"},
+		{"short steps", 0.4, both(edge(8), flung(always(0.01))), ""},
+		{"a small ρ", 0.4, both(edge(1), flung(always(0.05))), ""},
+		{"hardly swings", 0.05, both(edge(8), flung(always(0.05))), ""},
+		{"long steps early", 0.4, both(edge(8), flung(annealed)), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := recipe{name: c.name, steps: 1500, loss: learned(c.swing), norm: plainNorm, edit: c.edit}
+			if c.why == "" {
+				p.silent(t, Oscillating)
+				return
+			}
+			fault{p, Oscillating, 500, 620, false, nil}.check(t)
+			e := observe(p.run(), p.make(1))[0]
+			require.Contains(t, e.Summary, c.why)
+		})
+	}
+}
+
 func TestOscillating(t *testing.T) {
 	for _, f := range oscillatingFaults() {
 		f.check(t)

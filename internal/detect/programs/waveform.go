@@ -15,8 +15,7 @@ import (
 // learn. What counts is how much of the clean wave is told on recordings not seen.
 func waveformDenoise() *Program {
 	return &Program{
-		Name:    "waveform-denoise",
-		HeldOut: true,
+		Name: "waveform-denoise",
 		Plain: Recipe{Steps: 1000, Batch: 12, Rows: 1500, Optimizer: "adam", LR: 3e-3,
 			Hidden: 2, Width: 12, Activation: "relu", Gain: 1, Scale: 1},
 		Chance: 0, Solved: 0.6,
