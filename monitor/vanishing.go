@@ -41,6 +41,9 @@ const (
 	vanishingStuck = 1.5e-2
 	vanishingRatio = 2e-2
 	vanishingMoved = 0.05
+	// vanishingAfter is the share by which the loss has come down since, where it has learned
+	// all the same.
+	vanishingAfter = 0.2
 	// vanishingAlike is the elasticity up to which they are all mute alike.
 	vanishingAlike = 2e-2
 	// vanishingAround is an elasticity of other weights by which a run has learned around
@@ -154,7 +157,7 @@ func (d *vanishing) Observe(_ *Step, c *Course) Condition {
 	if mute && now.MuteLevel == 0 {
 		d.weakest, now.MuteLevel = c.now.Elasticity.weakest(&c.slope), level
 	}
-	if level < now.MuteLevel-vanishingProgress*math.Abs(now.MuteLevel) {
+	if level < now.MuteLevel-vanishingAfter*math.Abs(now.MuteLevel) {
 		mute = false // it has learned all the same
 	}
 	now.Mute.observe(mute, !mute, 1, vanishingQuiet)

@@ -31,7 +31,7 @@ func class(name corpus.Class, of, all []*Outcome) Class {
 		n, ofOneKind := o.firings()
 		firings += n
 		c.MostFirings, c.MostOfAKind = max(c.MostFirings, n), max(c.MostOfAKind, ofOneKind)
-		if o.Label.End > 0 {
+		if o.passed() {
 			passing++
 			if o.resolved() {
 				resolved++

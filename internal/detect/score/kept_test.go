@@ -14,7 +14,6 @@ import (
 // knownMisses are kept runs whose cause gtg does not name: the fewer the better.
 var knownMisses = []string{
 	"vanishing-graph-messages-4.gtg.jsonl.gz",
-	"oscillating-waveform-denoise-1.gtg.jsonl.gz",
 }
 
 // Real runs, a few of each class, which internal/detect/keep took from the whole

@@ -40,7 +40,7 @@ func List(out io.Writer, outcomes []Outcome) {
 		return o.faulty() && n > MaxFirings && o.Label.Class != corpus.Cliffs && o.list(out, "a kind more than once", o.Events)
 	})
 	section("not resolved", func(o *Outcome) bool {
-		return o.faulty() && o.Label.End > 0 && o.caught() != nil && !o.resolved() && o.list(out, "not resolved", o.Events)
+		return o.faulty() && o.passed() && o.caught() != nil && !o.resolved() && o.list(out, "not resolved", o.Events)
 	})
 	section("an invariance that did not hold", func(o *Outcome) bool { return o.listChecks(out) })
 }

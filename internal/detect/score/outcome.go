@@ -93,6 +93,15 @@ func (o *Outcome) firings() (all, ofOneKind int) {
 	return all, ofOneKind
 }
 
+// patience is how many steps after the cause has gone a run must have for its incident to be
+// over: the longest that a detector waits before it says so.
+const patience = 200
+
+// passed says whether the cause went away, and long enough before the run's end.
+func (o *Outcome) passed() bool {
+	return o.Label.End > 0 && o.Label.Steps-o.Label.End > patience
+}
+
 // resolved says whether nothing that names the cause is firing at the run's end.
 func (o *Outcome) resolved() bool {
 	open := map[monitor.Kind]bool{}

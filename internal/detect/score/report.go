@@ -68,7 +68,7 @@ type Class struct {
 	MostFirings int     `json:"firings_max"`
 	MostOfAKind int     `json:"firings_of_one_kind_max"`
 	// Resolved is, of the named causes that go away by themselves, the share whose
-	// incident had ended when the run did.
+	// incident had ended when the run did, more than 200 steps later.
 	Resolved Share `json:"resolved"`
 }
 

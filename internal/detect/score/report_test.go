@@ -55,6 +55,14 @@ func hand() []Outcome {
 	return append(out, left, torn)
 }
 
+// A cause that went away just before the run's end leaves no time to say so.
+func TestResolvedWantsTime(t *testing.T) {
+	for end, want := range map[int64]Share{9_799: share(0, 1), 9_800: share(0, 0)} {
+		r := Sum([]Outcome{outcome(corpus.Escape, 1, end, fires(700, monitor.Plateau, monitor.Warning))})
+		require.Equal(t, want, r.HeldOut.Classes[0].Resolved, "%d", end)
+	}
+}
+
 func TestSum(t *testing.T) {
 	r := Sum(hand())
 	require.Equal(t, 1, r.Unconfirmed)
