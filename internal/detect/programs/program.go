@@ -57,6 +57,7 @@ func All() []*Program {
 		waveformDenoise(), molecules(), wideDeep(),
 		heteroscedastic(), deepOperator(),
 		decisionForest(), gatedConvText(),
+		ordinalGrades(), textureExcitation(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
