@@ -54,16 +54,24 @@ func ordinalGrades() *Program {
 			}),
 			bornDead(15),
 			killed(20),
-			fault(corpus.Oscillating, "tanh, learning rate 1", func(r *Recipe) { r.Activation, r.LR = "tanh", 1 }),
+			fault(corpus.Oscillating, "no norms, tanh, plain gradient descent, learning rate 3", func(r *Recipe) {
+				r.Unnormed, r.Activation, r.Optimizer, r.LR = true, "tanh", "sgd", 3
+			}),
+			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.Momentum, r.LR, r.Clip = "tanh", "sgd", 0.99, 0.3, 0.5
+			}),
 			bouncing(0.5, 30).with("tanh"),
-			tooFast(1000).with("tanh"),
+			tooFast(5000).with("tanh"),
 			faster(500).with("tanh"),
 			mislabelled(60),
 			nanOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "no norms, tanh, columns of scales 1 to 1/300, momentum", func(r *Recipe) {
-				r.Unnormed, r.Spread, r.Activation, r.Optimizer, r.LR, r.Momentum = true, 300, "tanh", "sgd", 0.3, 0.5
+			fault(corpus.IllConditioned, "no norms, tanh, columns of scales 1 to 1/300, plain gradient descent", func(r *Recipe) {
+				r.Unnormed, r.Spread, r.Activation, r.Optimizer, r.LR = true, 300, "tanh", "sgd", 1.5
+			}),
+			fault(corpus.IllConditioned, "no norms, tanh, columns of scales 1 to 1/300, batches of 128", func(r *Recipe) {
+				r.Unnormed, r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch = true, 300, "tanh", "sgd", 1.5, 128
 			}),
 			fault(corpus.IllConditioned, "no norms, tanh, columns of scales 1 to 1/300, full batches", func(r *Recipe) {
 				r.Unnormed, r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch, r.Rows = true, 300, "tanh", "sgd", 0.5, 0, 600
@@ -73,7 +81,7 @@ func ordinalGrades() *Program {
 				r.Unnormed, r.Activation, r.Symmetric, r.Gain = true, "tanh", true, 0.5
 			}),
 			fault(corpus.Escape, "no norms, small initialisation, momentum", func(r *Recipe) {
-				r.Unnormed, r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = true, "tanh", 0.2, "sgd", 0.03, 0.9, 2000
+				r.Unnormed, r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = true, "tanh", 0.15, "sgd", 0.03, 0.9, 2000
 			}),
 			fault(corpus.Cliffs, "no norms, next to a cliff", func(r *Recipe) {
 				r.Unnormed, r.Fault = true, Fault{Kind: Steeper, At: 0.4, Size: 4}

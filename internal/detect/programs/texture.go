@@ -26,15 +26,15 @@ func textureExcitation() *Program {
 			scheduled("restarts"),
 			resized(2).least(0.75),
 			resized(64),
-			clipped(0.05, 1),
+			clippedEarly(0.05, 1),
 			hard("a fifth of the labels wrong", func(r *Recipe) { r.Noise = 0.2 }).least(0.7),
 			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 1e-3, 2000 }).least(0.6),
 			hard("few pictures, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 40, 8 }).least(0.2),
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.2 }).least(0.75),
-			hard("losses of millions", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e6, "sgd", 0.03, 0.9 }).least(0.75),
+			hard("losses of millions", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum, r.Steps = 1e6, "sgd", 0.05, 0.9, 1500 }).least(0.75),
 			hard("full batches", func(r *Recipe) { r.Rows, r.Batch = 80, 0 }).least(0.5),
 			hard("a long flat start", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.6, "sgd", 0.03, 0.9, 1400
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.42, "sgd", 0.03, 0.9, 1400
 			}).least(0.6),
 			tuned(700, 0.2, 0.3).least(0.75),
 			partly(2).least(0.7),
@@ -62,16 +62,19 @@ func textureExcitation() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, one band 30 times as strong as the other, momentum", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR, r.Momentum = 30, "tanh", "sgd", 0.2, 0.5
+			fault(corpus.IllConditioned, "tanh, one band 30 times as strong as the other, plain gradient descent", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR = 30, "tanh", "sgd", 2.5
 			}),
-			fault(corpus.IllConditioned, "tanh, one band 30 times as strong as the other, full batches", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR, r.Rows, r.Batch = 30, "tanh", "sgd", 0.4, 100, 0
+			fault(corpus.IllConditioned, "tanh, one band 30 times as strong as the other, batches of 48", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch = 30, "tanh", "sgd", 2, 48
+			}),
+			fault(corpus.IllConditioned, "tanh, one band 100 times as strong as the other, full batches", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Rows, r.Batch = 100, "tanh", "sgd", 0.8, 100, 0
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.35, "sgd", 0.03, 0.9, 1800
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.2, "sgd", 0.03, 0.9, 1800
 			}),
 			steeper(4),
 			unthawed(),
