@@ -57,9 +57,6 @@ func ordinalGrades() *Program {
 			fault(corpus.Oscillating, "no norms, tanh, plain gradient descent, learning rate 3", func(r *Recipe) {
 				r.Unnormed, r.Activation, r.Optimizer, r.LR = true, "tanh", "sgd", 3
 			}),
-			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.Momentum, r.LR, r.Clip = "tanh", "sgd", 0.99, 0.3, 0.5
-			}),
 			bouncing(0.5, 30).with("tanh"),
 			tooFast(5000).with("tanh"),
 			faster(500).with("tanh"),
@@ -69,9 +66,6 @@ func ordinalGrades() *Program {
 			logOfZero(),
 			fault(corpus.IllConditioned, "no norms, tanh, columns of scales 1 to 1/300, plain gradient descent", func(r *Recipe) {
 				r.Unnormed, r.Spread, r.Activation, r.Optimizer, r.LR = true, 300, "tanh", "sgd", 1.5
-			}),
-			fault(corpus.IllConditioned, "no norms, tanh, columns of scales 1 to 1/300, batches of 128", func(r *Recipe) {
-				r.Unnormed, r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch = true, 300, "tanh", "sgd", 1.5, 128
 			}),
 			fault(corpus.IllConditioned, "no norms, tanh, columns of scales 1 to 1/300, full batches", func(r *Recipe) {
 				r.Unnormed, r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch, r.Rows = true, 300, "tanh", "sgd", 0.5, 0, 600

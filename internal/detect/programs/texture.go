@@ -53,7 +53,7 @@ func textureExcitation() *Program {
 			}),
 			bornDead(20),
 			killed(30),
-			fault(corpus.Oscillating, "tanh, learning rate 1", func(r *Recipe) { r.Activation, r.LR = "tanh", 1 }),
+			fault(corpus.Oscillating, "tanh, learning rate 2", func(r *Recipe) { r.Activation, r.LR = "tanh", 2 }),
 			bouncing(0.5, 30).with("tanh"),
 			tooFast(1000).with("tanh"),
 			faster(300).with("tanh"),
@@ -64,9 +64,6 @@ func textureExcitation() *Program {
 			logOfZero(),
 			fault(corpus.IllConditioned, "tanh, one band 30 times as strong as the other, plain gradient descent", func(r *Recipe) {
 				r.Spread, r.Activation, r.Optimizer, r.LR = 30, "tanh", "sgd", 2.5
-			}),
-			fault(corpus.IllConditioned, "tanh, one band 30 times as strong as the other, batches of 48", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch = 30, "tanh", "sgd", 2, 48
 			}),
 			fault(corpus.IllConditioned, "tanh, one band 100 times as strong as the other, full batches", func(r *Recipe) {
 				r.Spread, r.Activation, r.Optimizer, r.LR, r.Rows, r.Batch = 100, "tanh", "sgd", 0.8, 100, 0
