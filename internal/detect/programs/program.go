@@ -58,6 +58,7 @@ func All() []*Program {
 		heteroscedastic(), deepOperator(),
 		decisionForest(), gatedConvText(),
 		ordinalGrades(), textureExcitation(),
+		skipGram(), gridCritic(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
