@@ -37,14 +37,14 @@ func gridCritic() *Program {
 			hard("losses of millions", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e6, "sgd", 0.05, 0.9 }).least(0.75),
 			hard("rectifiers, RMSProp", func(r *Recipe) { r.Activation, r.Optimizer, r.LR = "relu", "rmsprop", 1e-3 }),
 			hard("a long flat start", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.3, "sgd", 0.05, 0.9, 1500
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.1, "sgd", 0.05, 0.9, 1500
 			}).least(0.6),
 			tuned(1000, 0.2, 0),
 			tuned(1000, 0.3, 1),
 			partly(2).least(0.7),
 			tooSlow(1e-4),
 			fault(corpus.Vanishing, "eight sigmoid layers, plain gradient descent", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Optimizer, r.LR = 8, "sigmoid", "sgd", 0.2
+				r.Hidden, r.Activation, r.Optimizer, r.LR = 8, "sigmoid", "sgd", 0.1
 			}),
 			fault(corpus.Vanishing, "six layers, initialisation times 0.1, momentum", func(r *Recipe) {
 				r.Hidden, r.Gain, r.Optimizer, r.LR, r.Momentum = 6, 0.1, "sgd", 0.03, 0.9
@@ -66,15 +66,15 @@ func gridCritic() *Program {
 			nanOnce(),
 			infOnce(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "high frequencies 300 times smaller, plain gradient descent", func(r *Recipe) {
+			fault(corpus.IllConditioned, "low frequencies 300 times smaller, plain gradient descent", func(r *Recipe) {
 				r.Spread, r.Optimizer, r.LR = 300, "sgd", 0.5
 			}),
-			fault(corpus.IllConditioned, "high frequencies 1000 times smaller, many walkers", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = 1000, "sgd", 0.5, 100, 0
+			fault(corpus.IllConditioned, "low frequencies 1000 times smaller, many walkers", func(r *Recipe) {
+				r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = 1000, "sgd", 1, 100, 0
 			}),
 			symmetric(0),
 			symmetric(0.5),
-			steeper(6).with("relu"),
+			steeper(3).with("relu"),
 			unthawed(),
 			negatedLoss(),
 			negatedStep(),
@@ -139,7 +139,7 @@ func (b *builder) gridWorld() *grid {
 }
 
 // features are the products of the cosines of a cell's place (Konidaris and others 2011). With
-// a spread the higher frequencies are on smaller scales.
+// a spread the lower frequencies are on smaller scales.
 func (w *grid) features(x []float32, cell int) []float32 {
 	wave := func(frequency, at int) float64 {
 		return math.Cos(math.Pi * float64(frequency) * (float64(at) + 0.5) / gridSide)
@@ -149,7 +149,7 @@ func (w *grid) features(x []float32, cell int) []float32 {
 			if i+j == 0 {
 				continue
 			}
-			scale := math.Pow(w.spread(), -float64(i+j-1)/(2*gridWaves-3))
+			scale := math.Pow(w.spread(), float64(i+j-1)/(2*gridWaves-3)-1)
 			x = append(x, float32(1.5*scale*wave(i, cell/gridSide)*wave(j, cell%gridSide)))
 		}
 	}
