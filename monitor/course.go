@@ -66,7 +66,7 @@ type courseState struct {
 	Norms      window     `json:"norms"` // natural logarithms
 	NormCount  int64      `json:"norm_count"`
 	EarlyNorm  float64    `json:"early_norm"` // natural logarithm, as the next three
-	FirstNorm  float64    `json:"first_norm"` // the largest of the first 8
+	FirstNorm  float64    `json:"first_norm"` // the largest of the first 8, as clipping left it, or their median
 	LowNorm    float64    `json:"low_norm"`
 	HighNorm   float64    `json:"high_norm"`
 	ZeroNorms  int64      `json:"zero_norms"` // in a row
@@ -394,7 +394,17 @@ func (c *Course) observeNorm(s *Step) {
 	now.NormCount++
 	level := now.Norms.median()
 	if now.NormCount <= settled {
-		now.FirstNorm = now.Norms.sorted[now.Norms.n-1]
+		left := math.Log(c.norm)
+		if f := s.Clip.Factor.Or(1); s.Clip.Clipped && f > 0 {
+			left += math.Log(f)
+		}
+		if now.NormCount == 1 {
+			now.FirstNorm = left
+		}
+		now.FirstNorm = max(now.FirstNorm, left)
+		if now.NormCount == settled {
+			now.FirstNorm = max(now.FirstNorm, level)
+		}
 	}
 	if now.NormCount <= early {
 		now.EarlyNorm, now.LowNorm, now.HighNorm = level, level, level

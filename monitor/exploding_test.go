@@ -132,6 +132,11 @@ func TestExplodingNearMisses(t *testing.T) {
 			}
 		}},
 		{name: "large gradients in the first steps", norm: thrownAway(2e2, 5)},
+		{name: "a first gradient of heavy tails, clipped", norm: thrownAway(1e6, 1), edit: func(_ int, s *Step, _ *rand.Rand) {
+			if n := s.GradNorm.Or(1); n > 10 {
+				s.Clip = Clip{Policy: "norm", Clipped: true, Factor: Known(10 / n)}
+			}
+		}},
 		{name: "large gradients after the first steps", norm: func(t int, r *rand.Rand) float64 {
 			if t >= 8 && t < 12 {
 				return 1e6 * plainNorm(t, r)
