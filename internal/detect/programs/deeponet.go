@@ -15,8 +15,7 @@ import (
 // and others 2021). Where both say little neither learns: the loss is flat around 0.
 func deepOperator() *Program {
 	return &Program{
-		Name:    "operator-deeponet",
-		HeldOut: true,
+		Name: "operator-deeponet",
 		Plain: Recipe{Steps: 1200, Batch: 48, Rows: 3000, Optimizer: "adam", LR: 1e-2,
 			Hidden: 1, Width: 32, Activation: "relu", Gain: 1, Scale: 1, Noise: 0.05},
 		Chance: 0, Solved: 0.85,

@@ -15,7 +15,7 @@ import (
 // and others 2015). Nodes and leaves are learnt together, by gradients.
 func decisionForest() *Program {
 	return &Program{
-		Name: "decision-forest", HeldOut: true,
+		Name: "decision-forest",
 		Plain: Recipe{Steps: 1200, Batch: 32, Rows: 3000, Optimizer: "adam", LR: 5e-3,
 			Hidden: 2, Width: 24, Activation: "relu", Gain: 1},
 		Chance: 1.0 / forestClasses, Solved: 0.75,

@@ -16,7 +16,7 @@ import (
 // some words before them (Linzen and others 2016).
 func gatedConvText() *Program {
 	return &Program{
-		Name: "gated-conv-text", HeldOut: true,
+		Name: "gated-conv-text",
 		Plain: Recipe{Steps: 1000, Batch: 16, Rows: 2000, Optimizer: "adam", LR: 5e-3,
 			Hidden: 3, Width: 16, Activation: "linear", Gain: 1},
 		Chance: 1.0 / agreeForms, Solved: 0.85,

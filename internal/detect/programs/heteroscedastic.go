@@ -15,8 +15,7 @@ import (
 // was of it: the gradients vary far more than those of squares.
 func heteroscedastic() *Program {
 	return &Program{
-		Name:    "heteroscedastic-gaussian",
-		HeldOut: true,
+		Name: "heteroscedastic-gaussian",
 		Plain: Recipe{Steps: 1400, Batch: 48, Rows: 3000, Optimizer: "adam", LR: 5e-3,
 			Hidden: 2, Width: 40, Activation: "relu", Gain: 1, Scale: 1, Noise: 1},
 		Chance: 0, Solved: 0.8,

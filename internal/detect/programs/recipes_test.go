@@ -59,8 +59,8 @@ func TestShares(t *testing.T) {
 			in[class][p.HeldOut]++
 		}
 	}
-	require.GreaterOrEqual(t, heldOut, 3)
-	require.GreaterOrEqual(t, heldOutCases, 120) // of which each is trained with several seeds
+	require.GreaterOrEqual(t, heldOut, 4)
+	require.GreaterOrEqual(t, heldOutCases, 160) // of which each is trained with several seeds
 	require.GreaterOrEqual(t, len(All())-heldOut, 12)
 	require.GreaterOrEqual(t, float64(healthy), 0.4*float64(cases))
 	require.GreaterOrEqual(t, 2*hard, healthy)
