@@ -395,7 +395,7 @@ func (c *Course) observeNorm(s *Step) {
 	level := now.Norms.median()
 	if now.NormCount <= settled {
 		left := math.Log(c.norm)
-		if f := s.Clip.Factor.Or(1); s.Clip.Clipped && f > 0 {
+		if f, ok := s.Clip.Factor.Finite(); ok && s.Clip.Clipped && f > 0 && f < 1 {
 			left += math.Log(f)
 		}
 		if now.NormCount == 1 {

@@ -9,8 +9,8 @@ type updateCourse struct {
 	Last   float64 `json:"last"`   // the last bound
 	At     int64   `json:"at"`     // the step that it is of
 	Bound  float64 `json:"bound"`  // the sum of the bounds of all steps so far, as an estimate
-	// Marks are the bound at the end of each block of the loss's history.
-	Marks  []float64 `json:"marks"`
+	// Marks are the bound at the end of each block of the loss's history, to a precision that does.
+	Marks  []float32 `json:"marks"`
 	Ratios window    `json:"ratios"` // the last update-to-weight ratios of all weights together
 	Most   window    `json:"most"`   // those of the weight that moved most
 }
@@ -89,10 +89,10 @@ func (c *Course) Bound() (share float64, ok bool) {
 func (c *Course) markBound() {
 	now, means := &c.now.Updates, len(c.now.History.Means)
 	if cap(now.Marks) < blocks {
-		now.Marks = append(make([]float64, 0, blocks), now.Marks...)
+		now.Marks = append(make([]float32, 0, blocks), now.Marks...)
 	}
 	bound, _ := c.Bound()
-	if now.Marks = append(now.Marks, bound); len(now.Marks) > means { // neighbours were merged
+	if now.Marks = append(now.Marks, float32(min(bound, math.MaxFloat32))); len(now.Marks) > means { // neighbours were merged
 		for i := range means {
 			now.Marks[i] = now.Marks[2*i+1]
 		}
@@ -111,7 +111,7 @@ func (c *Course) Efficiency() (share, bound float64, ok bool) {
 		return 0, 0, false
 	}
 	q, k := h.quarters(), n/4
-	bound = marks[n-1-k/2] - marks[n-1-k-k/2]
+	bound = float64(marks[n-1-k/2] - marks[n-1-k-k/2])
 	if q[2] <= 0 || q[3] <= 0 || bound <= 0 {
 		return 0, 0, false
 	}

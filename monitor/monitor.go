@@ -35,11 +35,19 @@ type Monitor struct {
 // life is where one detector's condition is in its life, and what came before.
 type life struct {
 	Phase phase `json:"phase"`
-	Since int64 `json:"since"` // the step at which it began
-	Count int64 `json:"count"` // incidents that fired
-	First int64 `json:"first"` // the step of the first
-	Last  int64 `json:"last"`  // the step of the last
+	Since int64 `json:"since"`           // the step at which it began
+	Count int64 `json:"count"`           // incidents that fired
+	First int64 `json:"first"`           // the step of the first
+	Last  int64 `json:"last"`            // the step of the last
+	Ended int64 `json:"ended,omitempty"` // the records there were when the last that was reported ended
 }
+
+// relapse is for how many records after its end what describes the state of a run, and not a
+// moment of it, counts as the same incident: it is reported again where it is still there after them.
+const relapse = 500
+
+// relapsing are the kinds of which that holds.
+var relapsing = []Kind{Vanishing, Oscillating, Stagnating, Plateau, IllConditioned}
 
 type phase uint8
 
@@ -79,6 +87,7 @@ func (m *Monitor) Observe(s *Step) []Event {
 		l := &m.life[i]
 		condition := d.Observe(s, m.course)
 		switch {
+		case condition == Holding && l.Phase == silent && m.relapses(d.Kind(), l):
 		case condition == Holding && l.Phase == silent:
 			l.Since = s.Step
 			if l.Phase = firing; m.inhibited(d.Kind()) {
@@ -93,12 +102,19 @@ func (m *Monitor) Observe(s *Step) []Event {
 		case condition == Clear && l.Phase != silent:
 			was := l.Phase
 			if l.Phase = silent; was == firing {
+				l.Ended = m.course.now.Records + m.course.now.Undone
 				m.report(d, Event{Step: s.Step, Kind: d.Kind(), State: Resolved, Since: l.Since})
 			}
 		}
 	}
 	m.giveUp(s)
 	return m.events
+}
+
+// relapses says whether the incident that ended last may not be over yet.
+func (m *Monitor) relapses(kind Kind, l *life) bool {
+	now := &m.course.now
+	return l.Ended > 0 && now.Records+now.Undone < l.Ended+relapse && slices.Contains(relapsing, kind)
 }
 
 func (m *Monitor) report(d Detector, e Event) {
