@@ -27,9 +27,12 @@ const (
 	// illEfficiency is the share of what the steps promised to first order
 	// ([Course.Efficiency]), below which next to nothing came of them lately: where successive
 	// gradients have a mean cosine below illCross, the high quantile of ρ is above illUsed of
-	// the limit, and the loss above illWasteLeft of where it began.
+	// the limit, and the loss above illWasteLeft of where it began: at most at its level after a
+	// thirtieth of the run or so, divided by illGuess, since a first guess may be worse than a
+	// constant one by any factor.
 	illEfficiency = 0.008
 	illCross      = -0.12
+	illGuess      = 0.5
 	illUsed       = 0.3
 	illWasteLeft  = 0.3
 	// illInput is how large the inputs of a layer are at least, beside inputs of unit
@@ -198,7 +201,7 @@ func (d *illConditioned) observeWaste(c *Course) {
 	}
 	d.cosine, _ = s.Cosines.mean()
 	level, _ := c.Level()
-	initial := c.initial()
+	initial := min(c.initial(), c.now.History.Means[1]/illGuess)
 	known := initial > 0 && c.now.Losses.sorted[0] > 0
 	waste := level > illWasteLeft*initial && d.efficiency < illEfficiency && d.cosine < illCross && k.Rhos.surely(illQuantile) > illUsed*k.RhoLimit
 	d.now.Waste.observe(known && waste && c.now.LossCount >= illLosses,

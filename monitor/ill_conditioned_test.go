@@ -295,6 +295,8 @@ func TestIllConditionedByEfficiency(t *testing.T) {
 	require.InDelta(t, -0.25, events[0].Values["cosine"], 0.05)
 	require.Contains(t, events[0].Summary, "the curvature uses them up")
 	require.Contains(t, events[0].Advice, "a lower learning rate alone")
+	guess := func(t int, r *rand.Rand) float64 { return 10*math.Exp(-float64(t)/8) + slow(t, r) }
+	require.NotEmpty(t, fired(recipe{loss: guess, edit: to(0.7, -0.25, 0.2)}), "a first guess that was bad")
 	require.Empty(t, fired(recipe{loss: slow, edit: to(0.7, -0.25, 0.003)}), "short steps that keep what they promise")
 	require.Empty(t, fired(recipe{loss: slow, edit: to(0.1, -0.25, 0.2)}), "little curvature")
 	require.Empty(t, fired(recipe{loss: slow, edit: to(0.7, 0, 0.2)}), "noise")
