@@ -18,7 +18,7 @@ import (
 // return of the likeliest moves, computed exactly.
 func gridCritic() *Program {
 	return &Program{
-		Name: "gridworld-critic", HeldOut: true,
+		Name: "gridworld-critic",
 		Plain: Recipe{Steps: 1200, Batch: 16, Rows: 1000, Optimizer: "adam", LR: 3e-3,
 			Hidden: 2, Width: 32, Activation: "tanh", Gain: 1},
 		Chance: 0, Solved: 0.8,

@@ -16,7 +16,7 @@ import (
 // the true grades beyond chance, where being far off counts more (Cohen 1968).
 func ordinalGrades() *Program {
 	return &Program{
-		Name: "ordinal-grades", HeldOut: true,
+		Name: "ordinal-grades",
 		Plain: Recipe{Steps: 1200, Batch: 32, Rows: 3000, Optimizer: "adam", LR: 5e-3,
 			Hidden: 3, Width: 24, Activation: "relu", Gain: 1},
 		Chance: 0, Solved: 0.75,

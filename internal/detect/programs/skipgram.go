@@ -16,7 +16,7 @@ import (
 // texts is ranked before a random one.
 func skipGram() *Program {
 	return &Program{
-		Name: "skipgram-negative", HeldOut: true,
+		Name: "skipgram-negative",
 		Plain: Recipe{Steps: 1200, Batch: 32, Rows: 6000, Optimizer: "adam", LR: 5e-3,
 			Hidden: 1, Width: 32, Activation: "relu", Gain: 1},
 		Chance: 0.5, Solved: 0.75,

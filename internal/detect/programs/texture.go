@@ -15,7 +15,7 @@ import (
 // picture: squeeze and excitation (Hu and others 2018).
 func textureExcitation() *Program {
 	return &Program{
-		Name: "texture-excitation", HeldOut: true,
+		Name: "texture-excitation",
 		Plain: Recipe{Steps: 1000, Batch: 16, Rows: 1500, Optimizer: "adam", LR: 5e-3,
 			Hidden: 2, Width: 8, Activation: "relu", Gain: 1},
 		Chance: 1.0 / textureClasses, Solved: 0.85,
