@@ -59,6 +59,7 @@ func All() []*Program {
 		decisionForest(), gatedConvText(),
 		ordinalGrades(), textureExcitation(),
 		skipGram(), gridCritic(),
+		dualEncoder(), stateSpace(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
