@@ -15,8 +15,8 @@ import (
 func dualEncoder() *Program {
 	return &Program{
 		Name: "dual-encoder", HeldOut: true,
-		Plain: Recipe{Steps: 1200, Batch: 48, Rows: 4000, Optimizer: "adam", LR: 2e-3,
-			Hidden: 2, Width: 48, Activation: "relu", Gain: 1},
+		Plain: Recipe{Steps: 1000, Batch: 32, Rows: 3000, Optimizer: "adam", LR: 3e-3,
+			Hidden: 2, Width: 32, Activation: "relu", Gain: 1},
 		Chance: 1.0 / shelf, Solved: 0.4,
 		Cases: []Case{
 			scheduled("warm-up"),
@@ -24,17 +24,17 @@ func dualEncoder() *Program {
 			scheduled("restarts"),
 			scheduled("steps").least(0.75),
 			resized(8).least(0.75),
-			resized(192),
+			resized(128),
 			clipped(0.05, 1),
 			hard("a tenth of the pairs wrong", func(r *Recipe) { r.Noise = 0.1 }).least(0.7),
-			hard("batches of two", func(r *Recipe) { r.Batch, r.LR, r.Steps = 2, 1e-3, 2200 }).least(0.4),
+			hard("batches of two", func(r *Recipe) { r.Batch, r.LR, r.Steps = 2, 1e-3, 1600 }).least(0.4),
 			hard("few pairs, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 150, 50 }).least(0.1),
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.1 }),
 			hard("dropout", func(r *Recipe) { r.Dropout = 0.1 }).least(0.7),
 			hard("losses of millions", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e6, "sgd", 0.03, 0.9 }).least(0.6),
 			hard("full batches", func(r *Recipe) { r.Rows, r.Batch = 250, 0 }).least(0.2),
 			hard("a long flat start", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.5, "sgd", 0.03, 0.9, 2000
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.5, "sgd", 0.03, 0.9, 1600
 			}).least(0.6),
 			tuned(1000, 0.3, 0.2),
 			partly(2).least(0.6),
@@ -53,7 +53,6 @@ func dualEncoder() *Program {
 			}),
 			bornDead(15),
 			killed(20),
-			fault(corpus.Oscillating, "tanh, learning rate 0.2", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.2 }),
 			bouncing(0.5, 20).with("tanh"),
 			tooFast(1000),
 			faster(1000).with("tanh"),
@@ -63,16 +62,10 @@ func dualEncoder() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, attributes in units of 1 and 30, small batches, momentum", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR, r.Momentum = 30, "tanh", "sgd", 0.02, 0.9
-			}),
-			fault(corpus.IllConditioned, "tanh, attributes in units of 1 and 30, full batches", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR, r.Rows, r.Batch = 30, "tanh", "sgd", 0.2, 400, 0
-			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.3, "sgd", 0.03, 0.9, 2000
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.2, "sgd", 0.03, 0.9, 1600
 			}),
 			steeper(4),
 			unthawed(),
@@ -89,7 +82,7 @@ func dualEncoder() *Program {
 				return queries.MustMatmul(d, false).MustMulScalar(ts.FloatScalar(1/math.Sqrt(matchSize)), true)
 			}
 			return &task{
-				training: b.asked(library, b.Rows, b.Noise), test: b.asked(library, 6*shelf, 0),
+				training: b.asked(library, b.Rows, b.Noise), test: b.asked(library, 4*shelf, 0),
 				forward: func(x *ts.Tensor, train bool) *ts.Tensor {
 					training = train
 					return asked(x, train)

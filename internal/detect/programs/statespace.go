@@ -17,8 +17,8 @@ import (
 func stateSpace() *Program {
 	return &Program{
 		Name: "diagonal-state-space", HeldOut: true,
-		Plain: Recipe{Steps: 1200, Batch: 32, Rows: 3000, Optimizer: "adam", LR: 5e-3,
-			Hidden: 2, Width: 12, Activation: "relu", Gain: 1, Recurrent: 1},
+		Plain: Recipe{Steps: 1000, Batch: 24, Rows: 3000, Optimizer: "adam", LR: 5e-3,
+			Hidden: 2, Width: 8, Activation: "relu", Gain: 1, Recurrent: 1},
 		Chance: 1.0 / soundKinds, Solved: 0.8,
 		Cases: []Case{
 			scheduled("warm-up"),
@@ -26,16 +26,16 @@ func stateSpace() *Program {
 			scheduled("restarts"),
 			scheduled("steps").least(0.7),
 			resized(4).least(0.75),
-			resized(128),
+			resized(96),
 			clipped(0.1, 1),
 			hard("a fifth of the labels wrong", func(r *Recipe) { r.Noise = 0.2 }).least(0.7),
-			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 1e-3, 2200 }).least(0.4),
-			hard("few sequences, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 60, 12 }).least(0.1),
+			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 1e-3, 1600 }).least(0.4),
+			hard("few sequences, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 48, 12 }).least(0.1),
 			hard("dropout", func(r *Recipe) { r.Dropout = 0.1 }).least(0.7),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e-9, "sgd", 0.02, 0.9 }).least(0.7),
 			hard("full batches", func(r *Recipe) { r.Rows, r.Batch = 150, 0 }).least(0.3),
 			hard("a long flat start", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.4, "sgd", 0.02, 0.9, 2000
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.4, "sgd", 0.02, 0.9, 1600
 			}).least(0.6),
 			tuned(1000, 0.3, 0.3),
 			partly(2).least(0.7),
@@ -46,15 +46,14 @@ func stateSpace() *Program {
 			fault(corpus.Vanishing, "six layers of tanh, no shortcuts, initialisation times 0.4", func(r *Recipe) {
 				r.Hidden, r.Activation, r.Bare, r.Gain, r.Optimizer, r.LR, r.Momentum = 6, "tanh", true, 0.4, "sgd", 0.02, 0.9
 			}),
-			fault(corpus.Exploding, "states that grow, factors of up to 1.5", func(r *Recipe) {
-				r.Recurrent, r.Optimizer, r.LR = 1.5, "sgd", 0.02
+			fault(corpus.Exploding, "states that grow, factors of up to 1.8", func(r *Recipe) {
+				r.Recurrent, r.Optimizer, r.LR = 1.8, "sgd", 0.02
 			}),
-			fault(corpus.Exploding, "states that grow, factors of up to 1.4, tanh, clipped", func(r *Recipe) {
-				r.Recurrent, r.Activation, r.Optimizer, r.LR, r.Clip = 1.4, "tanh", "sgd", 1e-3, 1
+			fault(corpus.Exploding, "states that grow, factors of up to 1.7, tanh, clipped", func(r *Recipe) {
+				r.Recurrent, r.Activation, r.Optimizer, r.LR, r.Clip = 1.7, "tanh", "sgd", 1e-3, 1
 			}),
 			bornDead(15),
 			killed(20),
-			fault(corpus.Oscillating, "tanh, learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
 			bouncing(0.5, 10).with("tanh"),
 			tooFast(100),
 			faster(100),
@@ -69,7 +68,7 @@ func stateSpace() *Program {
 			}),
 			symmetric(0),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.25, "sgd", 0.02, 0.9, 2000
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.25, "sgd", 0.02, 0.9, 1600
 			}),
 			steeper(1.4),
 			unthawed(),
@@ -78,7 +77,7 @@ func stateSpace() *Program {
 		},
 		build: func(b *builder) (*task, error) {
 			return &task{
-				training: b.soundings(b.Rows, b.Noise), test: b.soundings(600, 0),
+				training: b.soundings(b.Rows, b.Noise), test: b.soundings(400, 0),
 				forward: b.stateSpaces(), loss: crossEntropy, metric: accuracy,
 			}, nil
 		},
@@ -88,7 +87,7 @@ func stateSpace() *Program {
 const (
 	soundTones  = 3
 	soundKinds  = 2 * soundTones // classes
-	soundLength = 32
+	soundLength = 24
 	soundParts  = 2 // channels
 	soundStates = 4 // pairs of states of each channel of a layer
 )
@@ -99,7 +98,7 @@ const (
 // labels is any. With a spread the tone's channel has so many times larger numbers. A shift
 // makes the tones higher.
 func (b *builder) soundings(rows int, wrong float64) examples {
-	const burst = 10
+	const burst = 8
 	x, y := make([]float32, rows*soundParts*soundLength), make([]int64, rows)
 	for r := range y {
 		tone, down := b.data.IntN(soundTones), b.data.IntN(2)
@@ -152,7 +151,7 @@ func (b *builder) stateSpaces() func(x *ts.Tensor, train bool) *ts.Tensor {
 		mixed                              linear
 	}
 	width := int64(b.Width)
-	into := linear{b.weight("input", "weight", 1, false, width, soundParts, 1), b.bias("input", "bias", width, false)}
+	into := linear{b.weight("input", "weight", 1, false, width, soundParts), b.bias("input", "bias", width, false)}
 	var layers []layer
 	for i := range b.Hidden {
 		name := fmt.Sprintf("states%d", i+1)
@@ -162,7 +161,7 @@ func (b *builder) stateSpaces() func(x *ts.Tensor, train bool) *ts.Tensor {
 		l.odd = b.weight(name, "odd", 0.5, true, width, soundStates, 1)
 		l.offset = b.bias(name, "bias", width, true)
 		l.mixed = linear{
-			b.weight(name+"_gate", "weight", activations[b.Activation].gain, true, 2*width, width, 1),
+			b.weight(name+"_gate", "weight", activations[b.Activation].gain, true, 2*width, width),
 			b.bias(name+"_gate", "bias", 2*width, false),
 		}
 		layers = append(layers, l)
@@ -173,6 +172,15 @@ func (b *builder) stateSpaces() func(x *ts.Tensor, train bool) *ts.Tensor {
 		ages[i] = float32(soundLength - 1 - i)
 	}
 	age := tensor(ages, 1, 1, soundLength)
+	// The convolution is a product with a matrix whose rows are the kernel, moved on by a time
+	// from row to row, and zeros for what is yet to come.
+	moved := make([]int64, 0, soundLength*soundLength)
+	for now := range soundLength {
+		for then := range soundLength {
+			moved = append(moved, int64(min(soundLength-1-now+then, soundLength)))
+		}
+	}
+	move := tensor(moved, soundLength*soundLength)
 	// kernel is what a layer's channels make of a pulse, from last to first.
 	kernel := func(l layer) *ts.Tensor {
 		turned := l.angles.MustMul(age, false)
@@ -183,20 +191,33 @@ func (b *builder) stateSpaces() func(x *ts.Tensor, train bool) *ts.Tensor {
 		defer left.MustDrop()
 		return waves.MustMul(left, true).MustSumDimIntlist([]int64{1}, true, gotch.Float, true)
 	}
+	causal := func(k, x *ts.Tensor) *ts.Tensor {
+		k = k.MustConstantPadNd([]int64{0, 1}, true).MustIndexSelect(1, move, true)
+		k = k.MustReshape([]int64{width, soundLength, soundLength}, true)
+		defer k.MustDrop()
+		return k.MustBmm(x, false)
+	}
+	// point is the same linear layer at each time; the channels come first.
 	point := func(l linear, x *ts.Tensor) *ts.Tensor {
-		return ts.MustConv1d(x, l.w, l.b, []int64{1}, []int64{0}, []int64{1}, 1)
+		shape := x.MustSize()
+		flat, offset := x.MustReshape([]int64{shape[0], -1}, false), l.b.MustUnsqueeze(1, false)
+		defer flat.MustDrop()
+		defer offset.MustDrop()
+		return l.w.MustMatmul(flat, false).MustAdd(offset, true).MustReshape([]int64{-1, shape[1], shape[2]}, true)
 	}
 	return func(x *ts.Tensor, train bool) *ts.Tensor {
-		h := point(into, x)
+		first := x.MustPermute([]int64{1, 2, 0}, false)
+		h := point(into, first)
+		first.MustDrop()
 		for _, l := range layers {
-			k := kernel(l)
-			y := ts.MustConv1d(h, k, l.offset, []int64{1}, []int64{soundLength - 1}, []int64{1}, width)
-			k.MustDrop()
-			y = b.drop(b.act(y.MustNarrow(2, 0, soundLength, true)), train)
+			offset := l.offset.MustReshape([]int64{width, 1, 1}, false)
+			y := causal(kernel(l), h).MustAdd(offset, true)
+			offset.MustDrop()
+			y = b.drop(b.act(y), train)
 			both := point(l.mixed, y)
 			y.MustDrop()
-			gate := both.MustNarrow(1, width, width, false).MustSigmoid(true)
-			y = both.MustNarrow(1, 0, width, true).MustMul(gate, true)
+			gate := both.MustNarrow(0, width, width, false).MustSigmoid(true)
+			y = both.MustNarrow(0, 0, width, true).MustMul(gate, true)
 			gate.MustDrop()
 			if !b.Bare {
 				y = y.MustAdd(h, true)
@@ -204,7 +225,7 @@ func (b *builder) stateSpaces() func(x *ts.Tensor, train bool) *ts.Tensor {
 			h.MustDrop()
 			h = y
 		}
-		last := h.MustSelect(2, -1, true)
+		last := h.MustSelect(1, -1, true).MustT(true)
 		defer last.MustDrop()
 		return head.forward(last)
 	}
