@@ -173,14 +173,19 @@ func (b *builder) stateSpaces() func(x *ts.Tensor, train bool) *ts.Tensor {
 	}
 	age := tensor(ages, 1, 1, soundLength)
 	// The convolution is a product with a matrix whose rows are the kernel, moved on by a time
-	// from row to row, and zeros for what is yet to come.
-	moved := make([]int64, 0, soundLength*soundLength)
+	// from row to row, and zeros for what is yet to come: past is 1 for what is not.
+	moved, is := make([]int64, 0, soundLength*soundLength), make([]float32, 0, soundLength*soundLength)
 	for now := range soundLength {
 		for then := range soundLength {
-			moved = append(moved, int64(min(soundLength-1-now+then, soundLength)))
+			moved = append(moved, int64(min(soundLength-1-now+then, soundLength-1)))
+			factor := float32(1)
+			if then > now {
+				factor = 0
+			}
+			is = append(is, factor)
 		}
 	}
-	move := tensor(moved, soundLength*soundLength)
+	move, past := tensor(moved, soundLength*soundLength), tensor(is, 1, soundLength*soundLength)
 	// kernel is what a layer's channels make of a pulse, from last to first.
 	kernel := func(l layer) *ts.Tensor {
 		turned := l.angles.MustMul(age, false)
@@ -192,8 +197,7 @@ func (b *builder) stateSpaces() func(x *ts.Tensor, train bool) *ts.Tensor {
 		return waves.MustMul(left, true).MustSumDimIntlist([]int64{1}, true, gotch.Float, true)
 	}
 	causal := func(k, x *ts.Tensor) *ts.Tensor {
-		k = k.MustConstantPadNd([]int64{0, 1}, true).MustIndexSelect(1, move, true)
-		k = k.MustReshape([]int64{width, soundLength, soundLength}, true)
+		k = k.MustIndexSelect(2, move, true).MustMul(past, true).MustReshape([]int64{width, soundLength, soundLength}, true)
 		defer k.MustDrop()
 		return k.MustBmm(x, false)
 	}
