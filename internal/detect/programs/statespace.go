@@ -63,9 +63,6 @@ func stateSpace() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, channels in units of 1 and 30, small batches", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR = 30, "tanh", "sgd", 0.05
-			}),
 			symmetric(0),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
 				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.25, "sgd", 0.02, 0.9, 1600
