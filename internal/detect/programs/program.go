@@ -60,6 +60,7 @@ func All() []*Program {
 		ordinalGrades(), textureExcitation(),
 		skipGram(), gridCritic(),
 		dualEncoder(), stateSpace(),
+		counter(), inverseArm(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
