@@ -43,8 +43,8 @@ func inverseArm() *Program {
 			fault(corpus.Vanishing, "eight sigmoid layers, plain gradient descent", func(r *Recipe) {
 				r.Hidden, r.Activation, r.Optimizer, r.LR = 8, "sigmoid", "sgd", 0.1
 			}),
-			fault(corpus.Vanishing, "six layers, initialisation times 0.2, plain gradient descent", func(r *Recipe) {
-				r.Hidden, r.Gain, r.Optimizer, r.LR = 6, 0.2, "sgd", 0.1
+			fault(corpus.Vanishing, "eight layers, initialisation times 0.2, plain gradient descent", func(r *Recipe) {
+				r.Hidden, r.Gain, r.Optimizer, r.LR = 8, 0.2, "sgd", 0.1
 			}),
 			fault(corpus.Exploding, "eight rectified layers, initialisation times 5", func(r *Recipe) {
 				r.Hidden, r.Activation, r.Gain, r.Optimizer, r.LR = 8, "relu", 5, "sgd", 0.03
@@ -54,33 +54,28 @@ func inverseArm() *Program {
 			}),
 			bornDead(20).with("relu"),
 			killed(20).with("relu"),
-			leap(3000).with("relu"),
-			fault(corpus.Oscillating, "momentum 0.99, learning rate 0.5", func(r *Recipe) {
-				r.Optimizer, r.LR, r.Momentum = "sgd", 0.5, 0.99
+			fault(corpus.Oscillating, "momentum 0.99, learning rate 0.15", func(r *Recipe) {
+				r.Optimizer, r.LR, r.Momentum = "sgd", 0.15, 0.99
 			}),
 			bouncing(0.1, 20),
 			faster(100),
-			fault(corpus.Diverging, "plain gradient descent, learning rate 20", func(r *Recipe) {
-				r.Optimizer, r.LR = "sgd", 20
-			}),
-			poisoned(15),
 			mislabelled(20),
 			nanOnce(),
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "one coordinate in a unit 30 times as small, momentum", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR, r.Momentum = 30, "sgd", 0.01, 0.5
+			fault(corpus.IllConditioned, "one coordinate in a unit 100 times as small, momentum", func(r *Recipe) {
+				r.Spread, r.Optimizer, r.LR, r.Momentum = 100, "sgd", 0.01, 0.5
 			}),
-			fault(corpus.IllConditioned, "one coordinate in a unit 30 times as small, full batches", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = 30, "sgd", 0.02, 200, 0
+			fault(corpus.IllConditioned, "one coordinate in a unit 300 times as small, full batches", func(r *Recipe) {
+				r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = 300, "sgd", 0.05, 200, 0
 			}),
 			symmetric(0),
-			symmetric(1),
+			symmetric(0.5).most(0.7),
 			fault(corpus.Escape, "four layers, small initialisation, full batches", func(r *Recipe) {
-				r.Hidden, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Rows, r.Batch = 3, 0.2, "sgd", 0.02, 0.9, 200, 0
+				r.Hidden, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Rows, r.Batch = 3, 0.05, "sgd", 0.01, 0.9, 200, 0
 			}),
-			steeper(3),
+			steeper(5),
 			unthawed(),
 			negatedLoss(),
 			negatedStep(),
