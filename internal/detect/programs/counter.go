@@ -66,8 +66,8 @@ func counter() *Program {
 			fault(corpus.IllConditioned, "symbols in scales up to 60 times apart", func(r *Recipe) {
 				r.Spread, r.Optimizer, r.LR, r.Batch = 60, "sgd", 0.07, 32
 			}),
-			fault(corpus.IllConditioned, "symbols in scales up to 60 times apart, full batches", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR, r.Momentum, r.Rows, r.Batch = 60, "sgd", 0.05, 0, 600, 0
+			fault(corpus.IllConditioned, "symbols in scales up to 200 times apart, full batches", func(r *Recipe) {
+				r.Spread, r.Optimizer, r.LR, r.Momentum, r.Rows, r.Batch = 200, "sgd", 0.05, 0, 600, 0
 			}),
 			symmetric(0),
 			symmetric(1),

@@ -54,8 +54,8 @@ func inverseArm() *Program {
 			}),
 			bornDead(20).with("relu"),
 			killed(20).with("relu"),
-			fault(corpus.Oscillating, "momentum 0.99, learning rate 0.15", func(r *Recipe) {
-				r.Optimizer, r.LR, r.Momentum = "sgd", 0.15, 0.99
+			fault(corpus.Oscillating, "momentum 0.99, learning rate 0.05", func(r *Recipe) {
+				r.Optimizer, r.LR, r.Momentum = "sgd", 0.05, 0.99
 			}),
 			bouncing(0.1, 20),
 			faster(100),
@@ -75,7 +75,7 @@ func inverseArm() *Program {
 			fault(corpus.Escape, "four layers, small initialisation, full batches", func(r *Recipe) {
 				r.Hidden, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Rows, r.Batch = 3, 0.05, "sgd", 0.01, 0.9, 200, 0
 			}),
-			steeper(5),
+			steeper(3),
 			unthawed(),
 			negatedLoss(),
 			negatedStep(),
