@@ -68,8 +68,8 @@ func counter() *Program {
 			fault(corpus.IllConditioned, "symbols in scales up to 200 times apart, full batches", func(r *Recipe) {
 				r.Spread, r.Optimizer, r.LR, r.Momentum, r.Rows, r.Batch = 200, "sgd", 0.05, 0, 600, 0
 			}),
-			fault(corpus.Saddle, "all weights 0, batches of 64", func(r *Recipe) {
-				r.Symmetric, r.Gain, r.Recurrent, r.Batch = true, 0, 0, 64
+			fault(corpus.Saddle, "all weights 0, batches of 400", func(r *Recipe) {
+				r.Symmetric, r.Gain, r.Recurrent, r.Batch = true, 0, 0, 400
 			}),
 			symmetric(1),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
