@@ -61,6 +61,7 @@ func All() []*Program {
 		skipGram(), gridCritic(),
 		dualEncoder(), stateSpace(),
 		counter(), inverseArm(),
+		zeroInflated(), interactionMachine(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
