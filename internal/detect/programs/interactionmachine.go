@@ -29,11 +29,11 @@ func interactionMachine() *Program {
 			hard("noise of infinite variance, clipped", func(r *Recipe) { r.Tails, r.Clip = true, 0.5 }).least(0.5),
 			hard("as much noise as signal", func(r *Recipe) { r.Noise, r.LR = 1.2, 2e-3 }).least(0.5),
 			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 2e-3, 1800 }).least(0.35),
-			hard("few rows, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 300, 30 }).least(0.2),
+			hard("few rows, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 800, 40 }).least(0.2),
 			hard("dropout", func(r *Recipe) { r.Dropout = 0.1 }).least(0.7),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e-9, "sgd", 0.03, 0.9 }).least(0.6),
 			hard("a long flat start", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.45, "sgd", 0.03, 0.9, 1400
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.25, "sgd", 0.03, 0.9, 1400
 			}).least(0.5),
 			hard("embeddings learnt before, then frozen", func(r *Recipe) { r.Before, r.Untrained, r.LR = 800, 1, r.LR/4 }),
 			tuned(900, 0.2, 0.2).least(0.7),
@@ -61,14 +61,14 @@ func interactionMachine() *Program {
 			nanOnce(),
 			emptyMask(),
 			fault(corpus.IllConditioned, "dense columns of scales 1 to 30, momentum", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR, r.Momentum = 30, "tanh", "sgd", 1e-4, 0.9
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Momentum = 30, "tanh", "sgd", 8e-4, 0.9
 			}),
 			fault(corpus.IllConditioned, "dense columns of scales 1 to 30, full batches", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch, r.Rows = 30, "tanh", "sgd", 1e-3, 0, 1000
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch, r.Rows = 30, "tanh", "sgd", 2e-3, 0, 1000
 			}),
 			symmetric(0),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.3, "sgd", 0.03, 0.9, 1400
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.16, "sgd", 0.03, 0.9, 1400
 			}),
 			steeper(3),
 			unthawed(),
