@@ -63,12 +63,9 @@ func interactionMachine() *Program {
 			fault(corpus.IllConditioned, "dense columns of scales 1 to 30, momentum", func(r *Recipe) {
 				r.Spread, r.Activation, r.Optimizer, r.LR, r.Momentum = 30, "tanh", "sgd", 8e-4, 0.9
 			}),
-			fault(corpus.IllConditioned, "dense columns of scales 1 to 30, full batches", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch, r.Rows = 30, "tanh", "sgd", 2e-3, 0, 1000
-			}),
 			symmetric(0),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.16, "sgd", 0.03, 0.9, 1400
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.175, "sgd", 0.03, 0.9, 1500
 			}),
 			steeper(3),
 			unthawed(),

@@ -67,7 +67,7 @@ func zeroInflated() *Program {
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "tanh, small initialisation", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain, r.LR, r.Steps = 3, "tanh", 0.05, 0.03, 1600
+				r.Hidden, r.Activation, r.Gain, r.LR, r.Steps = 3, "tanh", 0.047, 0.03, 1600
 			}),
 			steeper(3),
 			unthawed(),
