@@ -35,6 +35,7 @@ func TestShares(t *testing.T) {
 	cases, healthy, hard, heldOut, heldOutCases := 0, 0, 0, 0, 0
 	in := map[corpus.Class]map[bool]int{}
 	for _, p := range All() {
+		require.NotEmpty(t, p.Name)
 		require.Greater(t, p.Solved, p.Chance, p.Name)
 		if p.HeldOut {
 			heldOut++

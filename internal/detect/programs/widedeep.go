@@ -18,6 +18,7 @@ import (
 // mean in each category, which only the deep part can tell.
 func wideDeep() *Program {
 	return &Program{
+		Name: "wide-deep",
 		Plain: Recipe{Steps: 1000, Batch: 64, Rows: 6000, Optimizer: "adam", LR: 4e-3,
 			Hidden: 2, Width: 32, Activation: "relu", Gain: 1},
 		Chance: 0, Solved: 0.6,
