@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -52,6 +53,43 @@ func TestBound(t *testing.T) {
 	bound, _ = c.Bound()
 	require.LessOrEqual(t, bound, 2*largest)
 	require.Positive(t, bound)
+}
+
+// A loss that decays by the factor exp(-a) a step, of steps that could each change it by the
+// share b, has the efficiency a/b, however its history's blocks have been merged.
+func TestEfficiency(t *testing.T) {
+	const a, b = 0.002, 4 * 0.5 * 0.1
+	for _, records := range []int64{16 * grain, 400, 512, 1500, 5000} {
+		c := NewCourse(recipe{layers: 2}.run())
+		for i := range records {
+			s := stepped(i+1, 0.5, 0.1)
+			s.Loss = Known(math.Exp(-a * float64(i)))
+			c.observe(&s)
+			require.Len(t, c.now.Updates.Marks, len(c.now.History.Means))
+		}
+		share, bound, ok := c.Efficiency()
+		require.True(t, ok, records)
+		require.InEpsilon(t, a/b, share, 1e-4, "%d records", records)
+		k := len(c.now.History.Means) / 4 * c.now.History.Size
+		require.InEpsilon(t, b*float64(k), bound, 1e-4, "%d records", records)
+	}
+}
+
+func TestEfficiencyIsNotKnown(t *testing.T) {
+	for name, c := range map[string]struct {
+		records int64
+		loss    float64
+		update  float64
+	}{"too few blocks": {16*grain - 1, 1, 0.1}, "a negative loss": {400, -1, 0.1}, "no step": {400, 1, 0}} {
+		course := NewCourse(recipe{layers: 2}.run())
+		for i := range c.records {
+			s := stepped(i+1, 0.5, c.update)
+			s.Loss = Known(c.loss)
+			course.observe(&s)
+		}
+		_, _, ok := course.Efficiency()
+		require.False(t, ok, name)
+	}
 }
 
 // Weights that begin at 0 move by all of their size in the first steps, and say nothing of

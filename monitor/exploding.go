@@ -56,7 +56,8 @@ const (
 	// makes it healthy.
 	explodingBeyond = 1e8
 	// explodingThrown is how many times the level of the first 32 norms the largest of
-	// the first 8 is, as clipping left it, or their median; for explodingThrownWake records it accounts for what else is wrong.
+	// the first 8 is, as clipping left it, or their median; for explodingThrownWake records it
+	// accounts for what else is wrong.
 	explodingThrown     = 1e3
 	explodingThrownWake = 400
 	// explodingRadius is the spectral radius of recurrent weights from which on, after

@@ -133,6 +133,7 @@ func TestRestoreRefusesGarbage(t *testing.T) {
 		"short course":    {change([]any{}, "course", "params"), "0 parameters and the run has 8"},
 		"long window":     {change(make([]float64, span+1), "course", "losses"), "window of 65"},
 		"odd history":     {change(12, "course", "history", "size"), "history"},
+		"too many bounds": {change([]float64{1, 2, 3}, "course", "updates", "marks"), "bounds of 3 blocks of losses"},
 		"negative count":  {change(-1, "course", "loss_count"), "-1 losses"},
 		"unknown field":   {change(1, "course", "colour"), "colour"},
 		"no range":        {change(nil, "detectors", "cliff", "range"), "cliff"},
