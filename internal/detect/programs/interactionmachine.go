@@ -14,7 +14,7 @@ import (
 // Rendle 2010). Most of what can be known is in pairs.
 func interactionMachine() *Program {
 	return &Program{
-		Name: "interaction-machine", HeldOut: true,
+		Name: "interaction-machine",
 		Plain: Recipe{Steps: 1200, Batch: 64, Rows: 5000, Optimizer: "adam", LR: 5e-3,
 			Hidden: 2, Width: 24, Activation: "relu", Gain: 1, Scale: 1, Noise: 0.3},
 		Chance: 0, Solved: 0.6,

@@ -16,7 +16,6 @@ import (
 func inverseArm() *Program {
 	return &Program{
 		Name:    "mlp-inverse-arm",
-		HeldOut: true,
 		Plain: Recipe{Steps: 1200, Batch: 32, Rows: 2000, Optimizer: "adam", LR: 4e-3,
 			Hidden: 2, Width: 24, Activation: "tanh", Gain: 1},
 		Chance: 0, Solved: 0.9,

@@ -16,7 +16,7 @@ import (
 // the linear recurrences before them, nothing keeps the states' factors below 1.
 func stateSpace() *Program {
 	return &Program{
-		Name: "diagonal-state-space", HeldOut: true,
+		Name: "diagonal-state-space",
 		Plain: Recipe{Steps: 1000, Batch: 24, Rows: 3000, Optimizer: "adam", LR: 5e-3,
 			Hidden: 2, Width: 8, Activation: "relu", Gain: 1, Recurrent: 1},
 		Chance: 1.0 / soundKinds, Solved: 0.8,

@@ -15,7 +15,7 @@ import (
 // the rows with an amount say something about the second.
 func zeroInflated() *Program {
 	return &Program{
-		Name: "zero-inflated", HeldOut: true,
+		Name: "zero-inflated",
 		Plain: Recipe{Steps: 1200, Batch: 48, Rows: 4000, Optimizer: "sgd", LR: 0.02, Momentum: 0.9,
 			Hidden: 2, Width: 32, Activation: "relu", Gain: 1, Scale: 1, Noise: 0.3},
 		Chance: 0, Solved: 0.5,
