@@ -14,7 +14,7 @@ import (
 // and the number so far in its state, and an mlp that reads the last state.
 func counter() *Program {
 	return &Program{
-		Name:    "elman-counter",
+		Name: "elman-counter",
 		Plain: Recipe{Steps: 1200, Batch: 16, Rows: 1500, Optimizer: "adam", LR: 4e-3,
 			Hidden: 1, Width: 20, Activation: "tanh", Gain: 1, Recurrent: 1, Scale: 1},
 		Chance: 0, Solved: 0.8,

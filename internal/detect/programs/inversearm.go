@@ -15,7 +15,7 @@ import (
 // distal teacher of Jordan and Rumelhart 1992).
 func inverseArm() *Program {
 	return &Program{
-		Name:    "mlp-inverse-arm",
+		Name: "mlp-inverse-arm",
 		Plain: Recipe{Steps: 1200, Batch: 32, Rows: 2000, Optimizer: "adam", LR: 4e-3,
 			Hidden: 2, Width: 24, Activation: "tanh", Gain: 1},
 		Chance: 0, Solved: 0.9,
