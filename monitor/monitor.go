@@ -47,7 +47,7 @@ type life struct {
 const relapse = 500
 
 // relapsing are the kinds of which that holds.
-var relapsing = []Kind{Vanishing, Oscillating, Stagnating, Plateau, IllConditioned}
+var relapsing = []Kind{Vanishing, Dead, Oscillating, Stagnating, Plateau, IllConditioned}
 
 type phase uint8
 

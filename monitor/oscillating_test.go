@@ -254,7 +254,7 @@ func TestStagnatingOfStepsThatAreTooShort(t *testing.T) {
 	events := observe(p.run(), p.make(1))
 	require.Len(t, events, 1)
 	require.Equal(t, Stagnating, events[0].Kind)
-	require.Contains(t, events[0].Summary, "The steps are too short to learn anything")
+	require.Contains(t, events[0].Summary, "The steps are too short")
 	require.Less(t, events[0].Values["bound"], 1e-3)
 	p.edit = updating(1e-3, 100)
 	require.Empty(t, observe(p.run(), p.make(1)))

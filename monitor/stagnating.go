@@ -22,6 +22,10 @@ func (d *stagnating) Observe(_ *Step, c *Course) Condition { return d.observe(c,
 func (d *stagnating) Explain(e *Event) {
 	e.describe(Warning, "8.2.1", "Try learning rates 10 times higher and lower, look at the labels and the scale of the inputs, and consider an optimizer with momentum or adaptive steps.")
 	e.Values = d.values(e.State)
+	if e.State == Resolved && d.immobile {
+		e.Summary = fmt.Sprintf("The steps are longer, or there have been enough of them: to first order all together can have changed the loss by %.2g of its size, and it is at %.4g.", d.bound, d.level)
+		return
+	}
 	if e.State == Resolved {
 		e.Summary = fmt.Sprintf("The loss has come down to a level of %.4g; it had not moved from about %.4g at step %d.", d.level, d.now.Level, e.Since)
 		return
@@ -29,7 +33,7 @@ func (d *stagnating) Explain(e *Event) {
 	e.Values["fall"] = d.fall
 	if d.immobile {
 		e.Advice = "Raise the learning rate, by a factor of 10 at a time."
-		e.Summary = fmt.Sprintf("The steps are too short to learn anything: to first order all of them together can have changed the loss by %.2g of its size at most, and it is at %.4g and began at %.4g.",
+		e.Summary = fmt.Sprintf("The steps are too short: to first order all of them together can have changed the loss by %.2g of its size at most, and it is at %.4g and began at %.4g.",
 			d.bound, d.level, d.start)
 		return
 	}

@@ -22,9 +22,14 @@ const (
 	stuckErrors   = 2
 	stuckStart    = 1.5
 	stuckThrown   = 4
-	// stuckBound is the share of the loss that all steps together can have changed it by
-	// at most, to first order, where they are too short to learn anything.
-	stuckBound = 0.2
+	// stuckBound is the share of the loss that all steps together can have changed it by at
+	// most, to first order, where they are too short to learn much, and stuckMoved that at
+	// which they are not any more. stuckTrusted is how many times the bound the loss may have
+	// come down by since its first quarter: where it is more, something moves that is not
+	// measured. A few measured steps stand for all.
+	stuckBound   = 0.4
+	stuckTrusted = 2
+	stuckMoved   = 1
 	// stuckNoise is the largest deviation of the losses, as a share of their
 	// level, at which a flat loss says anything.
 	stuckNoise = 0.3
@@ -47,6 +52,10 @@ const (
 // varies by much of its own size from batch to batch is that of a model that
 // tells examples apart, which may be fine-tuned from good weights, and flat
 // means nothing there; neither does it while the learning rate is warming up.
+//
+// Steps that are too short are told by what all of them together can have done, whether
+// the loss comes down by that or not. The sum does not depend on how many steps are
+// planned, and a run that has taken its share of steps leaves that state once and for all.
 type stuck struct {
 	memory[stuckState]
 	start, level, fall, ratio, bound float64
@@ -57,6 +66,8 @@ type stuck struct {
 type stuckState struct {
 	Latch latch   `json:"latch"`
 	Level float64 `json:"level"` // where the loss was stuck
+	// Immobile: the steps were too short.
+	Immobile bool `json:"immobile,omitempty"`
 	// Symmetric: weights that are all 0 hold it there.
 	Symmetric bool `json:"symmetric,omitempty"`
 }
@@ -76,6 +87,11 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 		d.ratio = c.insignificant(math.Exp(min(2*(norm-c.Baseline()), 400)))
 	}
 	d.start, d.level = began(c, level), level
+	bound, measured := c.Bound()
+	d.bound, d.immobile = bound, now.Latch.On && now.Immobile
+	if d.immobile {
+		return now.Latch.observe(false, bound >= stuckMoved, 1, stuckQuiet)
+	}
 	if now.Latch.On {
 		// The median of a window varies by about a sixth of what its values do.
 		better := level < now.Level-max(stuckProgress*size, c.now.Losses.deviation())
@@ -91,9 +107,9 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 	}
 	fall, late, err := h.late()
 	err *= stuckErrors
-	bound, measured := c.Bound()
-	d.immobile = measured && bound < stuckBound && fall < err && h.quarters()[0]-late < err
-	d.bound, d.signal = bound, 0
+	start := began(c, late)
+	d.immobile = measured && bound < stuckBound && h.quarters()[0]-late < stuckTrusted*bound*math.Abs(start)+err
+	d.signal = 0
 	noise := false // what is left of a strong gradient
 	if share, err, ok := c.Signal(); ok {
 		d.signal = max(share-2*err, 0)
@@ -103,7 +119,7 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 	if !d.immobile && (noise || !flat(c, fall, late, err)) || shrunk != (d.hasNorm && d.ratio < stuckShrunk) {
 		return Clear
 	}
-	now.Level, d.level, d.fall, d.start = late, late, fall, began(c, late)
+	now.Level, now.Immobile, d.level, d.fall, d.start = late, d.immobile, late, fall, start
 	return now.Latch.observe(true, false, 1, stuckQuiet)
 }
 
@@ -134,7 +150,7 @@ func flat(c *Course, fall, late, err float64) bool {
 // values are the numbers of both kinds' events.
 func (d *stuck) values(state State) map[string]float64 {
 	v := map[string]float64{"start": d.start, "level": d.level}
-	if state == Firing && d.immobile {
+	if d.immobile {
 		v["bound"] = d.bound
 	}
 	if state == Firing && d.signal > 0 {
