@@ -62,6 +62,7 @@ func All() []*Program {
 		dualEncoder(), stateSpace(),
 		counter(), inverseArm(),
 		zeroInflated(), interactionMachine(),
+		highwayTabular(), eventTimes(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
