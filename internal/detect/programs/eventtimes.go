@@ -34,7 +34,7 @@ func eventTimes() *Program {
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.05 }),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit, r.Clip = 1e-9, 2e-9; momentum(r, 0.02) }).least(0.7),
 			hard("losses of millions", func(r *Recipe) { r.Unit, r.Clip = 1e6, 2e6; momentum(r, 0.015) }).least(0.7),
-			hard("full batches", func(r *Recipe) { r.Batch, r.Rows, r.Optimizer, r.LR = 0, 250, "adam", 1e-3 }).least(0.4),
+			hard("full batches", func(r *Recipe) { r.Activation, r.Batch, r.Rows, r.Optimizer, r.LR = "tanh", 0, 400, "sgd", 0.05 }).least(0.5),
 			hard("a long flat start", func(r *Recipe) { r.Gain, r.Recurrent, r.Steps = 0.15, 0.5, 1400; momentum(r, 0.02) }).least(0.5),
 			tuned(900, 0.2, 0.3).least(0.7),
 			partly(2).least(0.6),
@@ -54,7 +54,12 @@ func eventTimes() *Program {
 			}),
 			bornDead(12),
 			killed(15),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.3", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.3 }),
+			fault(corpus.Oscillating, "tanh, RMSProp with learning rate 0.1", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR = "tanh", "rmsprop", 0.1
+			}),
+			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.Momentum, r.LR, r.Clip = "tanh", "sgd", 0.99, 0.06, 0.5
+			}),
 			bouncing(0.5, 6).with("tanh"),
 			tooFast(1000),
 			faster(300),
@@ -63,16 +68,18 @@ func eventTimes() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "channels of scales 300 times apart, momentum", func(r *Recipe) {
-				r.Spread, r.Activation = 300, "tanh"
-				momentum(r, 0.02)
+			fault(corpus.IllConditioned, "tanh, channels of scales 1000 times apart, full batches", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch, r.Rows = 1000, "tanh", "sgd", 0.05, 0, 400
 			}),
-			fault(corpus.IllConditioned, "channels of scales 300 times apart, full batches", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch, r.Rows = 300, "tanh", "sgd", 0.2, 0, 300
+			fault(corpus.IllConditioned, "tanh, channels of scales 600 times apart, batches of 100", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch, r.Rows = 600, "tanh", "sgd", 0.1, 100, 400
 			}),
 			symmetric(0),
-			symmetric(1),
-			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) { r.Gain, r.Recurrent, r.Steps = 0.05, 0.5, 1400; momentum(r, 0.02) }),
+			fault(corpus.Saddle, "all weights 0, batches of 200, momentum", func(r *Recipe) {
+				r.Symmetric, r.Gain, r.Recurrent, r.Batch = true, 0, 0, 200
+				momentum(r, 0.02)
+			}),
+			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) { r.Gain, r.Recurrent, r.Steps = 0.011, 0.5, 1400; momentum(r, 0.02) }),
 			steeper(6),
 			unthawed(),
 			negatedLoss(),

@@ -58,7 +58,7 @@ func highwayTabular() *Program {
 			bornDead(12),
 			killed(15),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
-			bouncing(0.5, 6).with("tanh"),
+			bouncing(0.5, 15).with("tanh"),
 			tooFast(1000),
 			faster(300),
 			poisoned(30),
@@ -67,18 +67,18 @@ func highwayTabular() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, columns of scales 1 to 100, momentum", func(r *Recipe) {
-				r.Spread, r.Activation = 100, "tanh"
-				momentum(r, 1e-3)
+			fault(corpus.IllConditioned, "tanh, columns of scales 300 times apart, full batches", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch, r.Rows = 300, "tanh", "sgd", 0.1, 0, 400
 			}),
-			fault(corpus.IllConditioned, "tanh, columns of scales 1 to 100, full batches", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch, r.Rows = 100, "tanh", "sgd", 0.01, 0, 500
+			fault(corpus.IllConditioned, "tanh, columns of scales 1000 times apart, batches of 200, momentum", func(r *Recipe) {
+				r.Spread, r.Activation, r.Batch, r.Rows = 1000, "tanh", 200, 400
+				momentum(r, 0.03)
 			}),
 			symmetric(0),
 			symmetric(1),
-			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) { r.Gain, r.Steps = 0.1, 1400; momentum(r, 0.03) }),
+			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) { r.Gain, r.Steps = 0.01, 1400; momentum(r, 0.02) }),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
-				r.Activation, r.Gain, r.Batch, r.Rows, r.Steps = "tanh", 0.05, 0, 500, 1400
+				r.Activation, r.Gain, r.Batch, r.Rows, r.Steps = "tanh", 0.015, 0, 400, 1400
 				momentum(r, 0.04)
 			}),
 			steeper(3),
@@ -100,8 +100,8 @@ const (
 	ruledClasses = 3
 )
 
-// ruledRows draws columns of variance 1, scaled from Spread down to 1 so that those that
-// decide are the smaller ones, and the class whose score is highest. A share of the labels
+// ruledRows draws columns of variance 1, the first so much larger than the last, as Spread
+// says, that those that decide are the smaller ones, and the class whose score is highest. A share of the labels
 // is any. A shift moves the scores.
 func (b *builder) ruledRows(rows int, wrong float64) examples {
 	x, y := make([]float32, 0, rows*ruledColumns), make([]int64, rows)
@@ -109,7 +109,7 @@ func (b *builder) ruledRows(rows int, wrong float64) examples {
 		var v [ruledColumns]float64
 		for i := range v {
 			v[i] = b.data.NormFloat64()
-			x = append(x, float32(v[i]*math.Pow(b.spread(), 1-float64(i)/(ruledColumns-1))))
+			x = append(x, float32(v[i]*math.Pow(b.spread(), 0.5-float64(i)/(ruledColumns-1))))
 		}
 		scores := [ruledClasses]float64{
 			0.1 + 0.2*v[1],
