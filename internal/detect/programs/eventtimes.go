@@ -58,7 +58,7 @@ func eventTimes() *Program {
 				r.Activation, r.Optimizer, r.LR = "tanh", "rmsprop", 0.1
 			}),
 			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.Momentum, r.LR, r.Clip = "tanh", "sgd", 0.99, 0.06, 0.5
+				r.Activation, r.Optimizer, r.Momentum, r.LR, r.Clip = "tanh", "sgd", 0.99, 0.12, 0.5
 			}),
 			bouncing(0.5, 6).with("tanh"),
 			tooFast(1000),

@@ -72,7 +72,7 @@ func highwayTabular() *Program {
 			}),
 			fault(corpus.IllConditioned, "tanh, columns of scales 1000 times apart, batches of 200, momentum", func(r *Recipe) {
 				r.Spread, r.Activation, r.Batch, r.Rows = 1000, "tanh", 200, 400
-				momentum(r, 0.03)
+				momentum(r, 0.08)
 			}),
 			symmetric(0),
 			symmetric(1),
