@@ -57,7 +57,6 @@ func highwayTabular() *Program {
 			}),
 			bornDead(12),
 			killed(15),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
 			bouncing(0.5, 15).with("tanh"),
 			tooFast(1000),
 			faster(300),
@@ -69,10 +68,6 @@ func highwayTabular() *Program {
 			logOfZero(),
 			fault(corpus.IllConditioned, "tanh, columns of scales 300 times apart, full batches", func(r *Recipe) {
 				r.Spread, r.Activation, r.Optimizer, r.LR, r.Batch, r.Rows = 300, "tanh", "sgd", 0.1, 0, 400
-			}),
-			fault(corpus.IllConditioned, "tanh, columns of scales 1000 times apart, batches of 200, momentum", func(r *Recipe) {
-				r.Spread, r.Activation, r.Batch, r.Rows = 1000, "tanh", 200, 400
-				momentum(r, 0.08)
 			}),
 			symmetric(0),
 			symmetric(1),
