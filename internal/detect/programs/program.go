@@ -63,6 +63,7 @@ func All() []*Program {
 		counter(), inverseArm(),
 		zeroInflated(), interactionMachine(),
 		highwayTabular(), eventTimes(),
+		gridDetector(), tripleScoring(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
