@@ -19,7 +19,7 @@ func gridDetector() *Program {
 		Name: "grid-detector", HeldOut: true,
 		Plain: Recipe{Steps: 1000, Batch: 8, Rows: 1500, Optimizer: "adam", LR: 5e-3,
 			Hidden: 1, Width: 6, Activation: "relu", Gain: 1},
-		Chance: 0.03, Solved: 0.6,
+		Chance: 0.15, Solved: 0.6,
 		Cases: []Case{
 			scheduled("warm-up and cosine"),
 			scheduled("steps"),
