@@ -29,13 +29,13 @@ func gridDetector() *Program {
 			clipped(0.05, 1).least(0.8),
 			easy("momentum", func(r *Recipe) { r.Optimizer, r.LR, r.Momentum = "sgd", 0.06, 0.9 }),
 			hard("a sixth of the objects not marked", func(r *Recipe) { r.Noise = 0.16 }).least(0.7),
-			hard("batches of one", func(r *Recipe) { r.Batch, r.LR = 1, 1.5e-3 }).least(0.4),
-			hard("few pictures, learnt by heart", func(r *Recipe) { r.Rows = 32 }).least(0.2),
+			hard("goes on in batches of one", func(r *Recipe) { r.Before, r.Batch, r.LR = 800, 1, 3e-4 }).least(0.8),
+			hard("few pictures, learnt by heart", func(r *Recipe) { r.Rows = 64 }).least(0.1),
 			hard("full batches", func(r *Recipe) { r.Rows, r.Batch = 160, 0 }).least(0.5),
 			hard("dropout", func(r *Recipe) { r.Dropout = 0.2 }).least(0.7),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e-9, "sgd", 0.06, 0.9 }),
 			hard("a long flat start", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.25, "sgd", 0.06, 0.9, 1400
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.12, "sgd", 0.06, 0.9, 1400
 			}).least(0.6),
 			tuned(800, 0.1, 0),
 			tuned(800, 0.3, 0.5).least(0.75),
@@ -58,9 +58,8 @@ func gridDetector() *Program {
 			}),
 			bornDead(20),
 			killed(20),
-			leap(3000),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.3", func(r *Recipe) {
-				r.Activation, r.LR = "tanh", 0.3
+			fault(corpus.Oscillating, "tanh, Adam with learning rate 1", func(r *Recipe) {
+				r.Activation, r.LR = "tanh", 1
 			}),
 			bouncing(0.5, 20).with("tanh"),
 			tooFast(1000),
@@ -70,19 +69,31 @@ func gridDetector() *Program {
 			nanOnce(),
 			infOnce(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "one band in a unit of 25, momentum", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR, r.Momentum = 25, "sgd", 6e-4, 0.9
+			fault(corpus.IllConditioned, "tanh, one band in a unit of 15, momentum, 0.001", func(r *Recipe) {
+				r.Activation, r.Spread, r.Optimizer, r.LR, r.Momentum = "tanh", 15, "sgd", 0.001, 0.9
 			}),
-			fault(corpus.IllConditioned, "one band in a unit of 15, plain gradient descent, full batches", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = 15, "sgd", 0.005, 160, 0
+			fault(corpus.IllConditioned, "tanh, one band in a unit of 15, momentum, 0.003", func(r *Recipe) {
+				r.Activation, r.Spread, r.Optimizer, r.LR, r.Momentum = "tanh", 15, "sgd", 0.003, 0.9
+			}),
+			fault(corpus.IllConditioned, "tanh, one band in a unit of 15, momentum, 0.008", func(r *Recipe) {
+				r.Activation, r.Spread, r.Optimizer, r.LR, r.Momentum = "tanh", 15, "sgd", 0.008, 0.9
+			}),
+			fault(corpus.IllConditioned, "tanh, one band in a unit of 20, plain gradient descent, full batches, 0.01", func(r *Recipe) {
+				r.Activation, r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", 20, "sgd", 0.01, 160, 0
+			}),
+			fault(corpus.IllConditioned, "tanh, one band in a unit of 20, plain gradient descent, full batches, 0.03", func(r *Recipe) {
+				r.Activation, r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", 20, "sgd", 0.03, 160, 0
+			}),
+			fault(corpus.IllConditioned, "tanh, one band in a unit of 20, plain gradient descent, full batches, 0.08", func(r *Recipe) {
+				r.Activation, r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", 20, "sgd", 0.08, 160, 0
 			}),
 			symmetric(0),
 			symmetric(0.5),
 			fault(corpus.Escape, "small initialisation, plain gradient descent", func(r *Recipe) {
-				r.Gain, r.Activation, r.Optimizer, r.LR, r.Steps = 0.2, "tanh", "sgd", 0.4, 1400
+				r.Gain, r.Activation, r.Optimizer, r.LR, r.Steps = 0.12, "tanh", "sgd", 0.3, 1400
 			}),
 			fault(corpus.Escape, "very small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Activation, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.12, "tanh", "sgd", 0.06, 0.9, 1400
+				r.Gain, r.Activation, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.1, "tanh", "sgd", 0.05, 0.9, 1400
 			}),
 			steeper(3),
 			unthawed(),

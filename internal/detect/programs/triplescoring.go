@@ -17,29 +17,29 @@ import (
 func tripleScoring() *Program {
 	return &Program{
 		Name: "triple-scoring", HeldOut: true,
-		Plain: Recipe{Steps: 1000, Batch: 32, Rows: 3000, Optimizer: "adam", LR: 8e-3,
+		Plain: Recipe{Steps: 1300, Batch: 64, Rows: 3000, Optimizer: "adam", LR: 1e-2,
 			Hidden: 2, Width: 24, Activation: "relu", Gain: 1},
 		Chance: 0.5, Solved: 0.75,
 		Cases: []Case{
 			scheduled("warm-up"),
-			scheduled("warm-up and cosine"),
-			scheduled("steps").least(0.75),
-			scheduled("restarts"),
+			scheduled("warm-up and cosine").least(0.7),
+			scheduled("steps").least(0.6),
+			scheduled("restarts").least(0.7),
 			resized(4).least(0.6),
 			resized(200),
 			clipped(0.05, 1),
-			easy("momentum", func(r *Recipe) { r.Optimizer, r.LR, r.Momentum = "sgd", 0.2, 0.9 }),
-			hard("a fifth of the labels wrong", func(r *Recipe) { r.Noise = 0.2 }).least(0.5),
+			easy("momentum", func(r *Recipe) { r.Optimizer, r.LR, r.Momentum = "sgd", 0.2, 0.9 }).least(0.5),
+			hard("a tenth of the labels wrong", func(r *Recipe) { r.Noise = 0.1 }).least(0.4),
 			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Before = 1, 2e-4, 900 }).least(0.8),
 			hard("few triples, learnt by heart", func(r *Recipe) { r.Rows = 400 }).least(0.1),
 			hard("full batches", func(r *Recipe) { r.Rows, r.Batch = 1500, 0 }).least(0.4),
-			hard("dropout", func(r *Recipe) { r.Dropout = 0.2 }).least(0.7),
+			hard("dropout", func(r *Recipe) { r.Dropout = 0.1 }).least(0.7),
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.1 }).least(0.75),
 			hard("losses of millions", func(r *Recipe) {
 				r.Unit, r.Optimizer, r.LR, r.Momentum = 1e6, "sgd", 0.2, 0.9
-			}).least(0.6),
+			}).least(0.5),
 			hard("a long flat start", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.5, "sgd", 0.2, 0.9, 1400
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.2, "sgd", 0.2, 0.9, 1400
 			}).least(0.5),
 			tuned(800, 0.2, 0.15).least(0.75),
 			hard("embeddings learnt before, then frozen", func(r *Recipe) { r.Before, r.Untrained, r.LR = 800, 2, r.LR/4 }),
@@ -63,22 +63,16 @@ func tripleScoring() *Program {
 			killed(20),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 1", func(r *Recipe) { r.Activation, r.LR = "tanh", 1 }),
 			bouncing(0.5, 40).with("tanh"),
-			tooFast(300),
+			tooFast(3000),
 			faster(300),
-			mislabelled(100),
-			injected(corpus.Poisoned, "relations mixed up with a large weight", BadLabels, 0.6, 300, false),
+			mislabelled(20),
+			injected(corpus.Poisoned, "relations mixed up with a large weight", BadLabels, 0.6, 40, false),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "one number in a unit of 25, momentum", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR, r.Momentum = 25, "sgd", 1e-3, 0.9
-			}),
-			fault(corpus.IllConditioned, "one number in a unit of 12, plain gradient descent, full batches", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = 12, "sgd", 0.02, 1500, 0
-			}),
 			symmetric(0),
 			symmetric(0.5),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Activation, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.25, "tanh", "sgd", 0.2, 0.9, 1400
+				r.Gain, r.Activation, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.14, "tanh", "sgd", 0.15, 0.9, 1400
 			}),
 			steeper(3),
 			unthawed(),
@@ -168,14 +162,14 @@ func (b *builder) factTriples(people [factEntities]int, age [factEntities]float6
 }
 
 // factNumbersKnown are two numbers of each entity: its age, not exactly, and one that means
-// nothing and is, with a spread, in a unit that makes it so many times larger.
+// nothing.
 func (b *builder) factNumbersKnown(age [factEntities]float64) *ts.Tensor {
 	values := make([]float32, factEntities*factNumbers)
 	for i := range values {
 		if v := b.data.NormFloat64(); i%factNumbers == 0 {
 			values[i] = float32(age[i/factNumbers] + 0.3*v)
 		} else {
-			values[i] = float32(b.spread() * v)
+			values[i] = float32(v)
 		}
 	}
 	return tensor(values, factEntities, factNumbers)
