@@ -69,31 +69,19 @@ func gridDetector() *Program {
 			nanOnce(),
 			infOnce(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, one band in a unit of 15, momentum, 0.001", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR, r.Momentum = "tanh", 15, "sgd", 0.001, 0.9
+			fault(corpus.IllConditioned, "tanh, one band in a unit of 15, momentum", func(r *Recipe) {
+				r.Activation, r.Spread, r.Optimizer, r.LR, r.Momentum = "tanh", 15, "sgd", 0.012, 0.9
 			}),
-			fault(corpus.IllConditioned, "tanh, one band in a unit of 15, momentum, 0.003", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR, r.Momentum = "tanh", 15, "sgd", 0.003, 0.9
-			}),
-			fault(corpus.IllConditioned, "tanh, one band in a unit of 15, momentum, 0.008", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR, r.Momentum = "tanh", 15, "sgd", 0.008, 0.9
-			}),
-			fault(corpus.IllConditioned, "tanh, one band in a unit of 20, plain gradient descent, full batches, 0.01", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", 20, "sgd", 0.01, 160, 0
-			}),
-			fault(corpus.IllConditioned, "tanh, one band in a unit of 20, plain gradient descent, full batches, 0.03", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", 20, "sgd", 0.03, 160, 0
-			}),
-			fault(corpus.IllConditioned, "tanh, one band in a unit of 20, plain gradient descent, full batches, 0.08", func(r *Recipe) {
+			fault(corpus.IllConditioned, "tanh, one band in a unit of 20, plain gradient descent, full batches", func(r *Recipe) {
 				r.Activation, r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", 20, "sgd", 0.08, 160, 0
 			}),
 			symmetric(0),
 			symmetric(0.5),
 			fault(corpus.Escape, "small initialisation, plain gradient descent", func(r *Recipe) {
-				r.Gain, r.Activation, r.Optimizer, r.LR, r.Steps = 0.12, "tanh", "sgd", 0.3, 1400
+				r.Gain, r.Activation, r.Optimizer, r.LR, r.Steps = 0.12, "tanh", "sgd", 0.22, 1400
 			}),
 			fault(corpus.Escape, "very small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Activation, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.1, "tanh", "sgd", 0.05, 0.9, 1400
+				r.Gain, r.Activation, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.1, "tanh", "sgd", 0.036, 0.9, 1400
 			}),
 			steeper(3),
 			unthawed(),
