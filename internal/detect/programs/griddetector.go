@@ -69,9 +69,6 @@ func gridDetector() *Program {
 			nanOnce(),
 			infOnce(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, one band in a unit of 15, momentum", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR, r.Momentum = "tanh", 15, "sgd", 0.012, 0.9
-			}),
 			fault(corpus.IllConditioned, "tanh, one band in a unit of 20, plain gradient descent, full batches", func(r *Recipe) {
 				r.Activation, r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", 20, "sgd", 0.08, 160, 0
 			}),

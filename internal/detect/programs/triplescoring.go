@@ -63,7 +63,6 @@ func tripleScoring() *Program {
 			killed(20),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 1", func(r *Recipe) { r.Activation, r.LR = "tanh", 1 }),
 			bouncing(0.5, 40).with("tanh"),
-			tooFast(3000),
 			faster(300),
 			mislabelled(20),
 			injected(corpus.Poisoned, "relations mixed up with a large weight", BadLabels, 0.6, 40, false),
