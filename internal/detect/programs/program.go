@@ -64,6 +64,7 @@ func All() []*Program {
 		zeroInflated(), interactionMachine(),
 		highwayTabular(), eventTimes(),
 		gridDetector(), tripleScoring(),
+		prototypes(), unrolledShrinkage(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
