@@ -28,7 +28,7 @@ func prototypes() *Program {
 			resized(20),
 			clipped(0.1, 1),
 			hard("a tenth of the labels wrong", func(r *Recipe) { r.Noise = 0.1 }).least(0.75),
-			hard("readings with spikes", func(r *Recipe) { r.Tails = true }).least(0.3),
+			hard("readings with spikes, clipped", func(r *Recipe) { r.Tails, r.Clip, r.LR = true, 1, 1.5e-3 }).least(0.4),
 			hard("one episode in a step", func(r *Recipe) { r.Batch, r.LR = 1, 1.5e-3 }).least(0.7),
 			hard("few episodes, learnt by heart", func(r *Recipe) { r.Rows = 32 }).least(0.2),
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.1 }),
@@ -58,11 +58,12 @@ func prototypes() *Program {
 			}),
 			bornDead(40),
 			killed(60),
-			fault(corpus.Oscillating, "tanh, momentum 0.99, learning rate 0.3", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 0.3, 0.99
+			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR, r.Momentum, r.Clip = "tanh", "sgd", 0.1, 0.99, 1
 			}),
+			fault(corpus.Oscillating, "tanh, learning rate 0.1", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.1 }),
 			bouncing(0.5, 10).with("tanh"),
-			tooFast(1000),
+			tooFast(300).with("tanh"),
 			faster(300).with("tanh"),
 			poisoned(15),
 			mislabelled(40),
@@ -70,26 +71,42 @@ func prototypes() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "channels of sensitivities up to 100 times apart, momentum", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR, r.Momentum = 100, "tanh", "sgd", 0.01, 0.5
+			fault(corpus.IllConditioned, "probe 0.5 relu 100 0.001 0", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Momentum = 100, "relu", "sgd", 0.001, 0.5
 			}),
-			fault(corpus.IllConditioned, "channels of sensitivities up to 300 times apart, full batches", func(r *Recipe) {
-				r.Spread, r.Activation, r.Optimizer, r.LR, r.Rows, r.Batch = 300, "tanh", "sgd", 0.03, 40, 0
+			fault(corpus.IllConditioned, "probe 0.5 relu 100 0.0003 0", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Momentum = 100, "relu", "sgd", 0.0003, 0.5
 			}),
-			hard("probe tanh momentum 0.5", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 0.03, 0.5
+			fault(corpus.IllConditioned, "probe 0.5 relu 300 0.0003 0", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Momentum = 300, "relu", "sgd", 0.0003, 0.5
 			}),
-			hard("probe tanh full", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", "sgd", 0.1, 40, 0
+			fault(corpus.IllConditioned, "probe 0.5 tanh 1000 0.01 0", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Momentum = 1000, "tanh", "sgd", 0.01, 0.5
 			}),
-			hard("probe lr x3", func(r *Recipe) { r.LR *= 3.3 }),
+			fault(corpus.IllConditioned, "probe 0 relu 100 0.002 1", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Momentum = 100, "relu", "sgd", 0.002, 0
+				r.Rows, r.Batch = 40, 0
+			}),
+			fault(corpus.IllConditioned, "probe 0 relu 300 0.001 1", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Momentum = 300, "relu", "sgd", 0.001, 0
+				r.Rows, r.Batch = 40, 0
+			}),
+			fault(corpus.IllConditioned, "probe 0 tanh 1000 0.01 1", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Momentum = 1000, "tanh", "sgd", 0.01, 0
+				r.Rows, r.Batch = 40, 0
+			}),
+			fault(corpus.IllConditioned, "probe 0.5 relu 1 0.01 0", func(r *Recipe) { r.Spread, r.Activation, r.Optimizer, r.LR, r.Momentum = 1, "relu", "sgd", 0.01, 0.5 }),
+			fault(corpus.IllConditioned, "probe 0 relu 1 0.02 1", func(r *Recipe) {
+				r.Spread, r.Activation, r.Optimizer, r.LR, r.Momentum = 1, "relu", "sgd", 0.02, 0
+				r.Rows, r.Batch = 40, 0
+			}),
 			symmetric(0),
-			symmetric(0.5),
+			symmetric(0.1),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.1, "sgd", 0.02, 0.9, 1400
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.122, "sgd", 0.02, 0.9, 1400
 			}),
 			fault(corpus.Escape, "three layers of tanh, small initialisation, full batches", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Rows, r.Batch, r.Steps = 3, "tanh", 0.2, "sgd", 0.02, 0.9, 60, 0, 1400
+				r.Hidden, r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Rows, r.Batch, r.Steps = 3, "tanh", 0.21, "sgd", 0.02, 0.9, 60, 0, 1400
 			}),
 			steeper(3),
 			unthawed(),
@@ -133,13 +150,16 @@ const (
 func (b *builder) spectralEpisodes(rows int, wrong float64) examples {
 	x, y := make([]float32, 0, rows*episodeReadings*spectrumChannels), make([]int64, 0, rows*episodeQueries)
 	var substances [episodeWays][spectrumLines]float64
-	width := 1.2 + b.Shift
+	width, roughness := 1.2+b.Shift, 0.3
+	if b.Tails {
+		roughness = 0.04
+	}
 	reading := func(lines []float64) {
 		bright := 1.2 + 0.8*b.data.Float64()
 		level, slope, bend := 1.5*b.data.NormFloat64(), 1.5*b.data.NormFloat64(), 1.5*b.data.NormFloat64()
 		for c := range spectrumChannels {
 			at := 2*float64(c)/(spectrumChannels-1) - 1
-			v := level + slope*at + bend*(2*at*at-1) + 0.3*b.error()
+			v := level + slope*at + bend*(2*at*at-1) + roughness*b.error()
 			for _, line := range lines {
 				off := (float64(c) - line) / width
 				v += bright * math.Exp(-off*off/2)
