@@ -76,7 +76,7 @@ func prototypes() *Program {
 			symmetric(0),
 			symmetric(0.1),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.122, "sgd", 0.02, 0.9, 1400
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.128, "sgd", 0.02, 0.9, 1400
 			}),
 			steeper(3),
 			unthawed(),
