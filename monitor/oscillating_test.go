@@ -248,14 +248,3 @@ func TestOscillatingSaysTheNumbers(t *testing.T) {
 }
 
 // Weights that do not move learn nothing, however noisy the loss is.
-func TestStagnatingOfStepsThatAreTooShort(t *testing.T) {
-	p := recipe{name: "tiny steps", steps: 1500, loss: func(_ int, r *rand.Rand) float64 { return math.Exp(0.8 * r.NormFloat64()) },
-		norm: plainNorm, edit: updating(1e-8, 100)}
-	events := observe(p.run(), p.make(1))
-	require.Len(t, events, 1)
-	require.Equal(t, Stagnating, events[0].Kind)
-	require.Contains(t, events[0].Summary, "The steps are too short")
-	require.Less(t, events[0].Values["bound"], 1e-3)
-	p.edit = updating(1e-3, 100)
-	require.Empty(t, observe(p.run(), p.make(1)))
-}

@@ -38,7 +38,7 @@ func (d *plateau) Observe(_ *Step, c *Course) Condition {
 	}
 	if d.symmetric > 0 {
 		d.now.Symmetric, d.now.Level = true, d.level
-		d.immobile, d.signal = false, 0
+		d.signal = 0
 		return Holding
 	}
 	if d.now.Symmetric {

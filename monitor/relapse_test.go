@@ -36,6 +36,7 @@ func TestRelapse(t *testing.T) {
 	}{
 		{Vanishing, 600, []int64{100, 200}},
 		{Vanishing, 900, []int64{100, 200, 700, 900}},
+		{Dead, 600, []int64{100, 200}},
 		{Cliff, 600, []int64{100, 200, 300, 600}},
 	} {
 		m := New(nil, &on{c.kind, twice(c.second)})

@@ -25,8 +25,8 @@ const (
 	// stuckBound is the share of the loss that all steps together can have changed it by at
 	// most, to first order, where they are too short to learn much, and stuckMoved that at
 	// which they are not any more. stuckTrusted is how many times the bound the loss may have
-	// come down by since its first quarter: where it is more, something moves that is not
-	// measured. A few measured steps stand for all.
+	// come down by: where it is more, something moves that is not measured. A few measured
+	// steps stand for all.
 	stuckBound   = 0.4
 	stuckTrusted = 2
 	stuckMoved   = 1
@@ -54,7 +54,7 @@ const (
 // means nothing there; neither does it while the learning rate is warming up.
 //
 // Steps that are too short are told by what all of them together can have done, whether
-// the loss comes down by that or not. The sum does not depend on how many steps are
+// the loss comes down by that or not, where gᵀg is still strong. The sum does not depend on how many steps are
 // planned, and a run that has taken its share of steps leaves that state once and for all.
 type stuck struct {
 	memory[stuckState]
@@ -89,13 +89,13 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 	d.start, d.level = began(c, level), level
 	bound, measured := c.Bound()
 	d.bound, d.immobile = bound, now.Latch.On && now.Immobile
-	if d.immobile {
-		return now.Latch.observe(false, bound >= stuckMoved, 1, stuckQuiet)
-	}
 	if now.Latch.On {
 		// The median of a window varies by about a sixth of what its values do.
-		better := level < now.Level-max(stuckProgress*size, c.now.Losses.deviation())
-		return now.Latch.observe(false, better, 1, stuckQuiet)
+		enough := max(stuckProgress*size, c.now.Losses.deviation())
+		if d.immobile {
+			enough = max(stuckBound*math.Abs(now.Level), c.now.Losses.deviation())
+		}
+		return now.Latch.observe(false, now.Level-level > enough || d.immobile && bound >= stuckMoved, 1, stuckQuiet)
 	}
 	if !c.block {
 		return Clear
@@ -108,7 +108,8 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 	fall, late, err := h.late()
 	err *= stuckErrors
 	start := began(c, late)
-	d.immobile = measured && bound < stuckBound && h.quarters()[0]-late < stuckTrusted*bound*math.Abs(start)+err
+	d.immobile = !shrunk && measured && bound < stuckBound &&
+		start-late < stuckTrusted*bound*math.Abs(start)+err+stuckStart*c.now.Noise
 	d.signal = 0
 	noise := false // what is left of a strong gradient
 	if share, err, ok := c.Signal(); ok {
