@@ -16,7 +16,7 @@ import (
 func eventTimes() *Program {
 	momentum := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0.9 }
 	return &Program{
-		Name: "event-times", HeldOut: true,
+		Name: "event-times",
 		Plain: Recipe{Steps: 1200, Batch: 32, Rows: 4000, Optimizer: "adam", LR: 4e-3,
 			Hidden: 1, Width: 14, Activation: "relu", Gain: 1, Recurrent: 1},
 		Chance: 0, Solved: 0.2,

@@ -16,7 +16,7 @@ import (
 // a net which says so everywhere has a low loss and has found nothing.
 func gridDetector() *Program {
 	return &Program{
-		Name: "grid-detector", HeldOut: true,
+		Name: "grid-detector",
 		Plain: Recipe{Steps: 1000, Batch: 8, Rows: 1500, Optimizer: "adam", LR: 5e-3,
 			Hidden: 1, Width: 6, Activation: "relu", Gain: 1},
 		Chance: 0.15, Solved: 0.6,

@@ -16,7 +16,7 @@ import (
 func highwayTabular() *Program {
 	momentum := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0.9 }
 	return &Program{
-		Name: "highway-tabular", HeldOut: true,
+		Name: "highway-tabular",
 		Plain: Recipe{Steps: 1200, Batch: 32, Rows: 4000, Optimizer: "adam", LR: 5e-3,
 			Hidden: 3, Width: 20, Activation: "relu", Gain: 1, Gate: -1},
 		Chance: 1.0 / ruledClasses, Solved: 0.75,

@@ -15,7 +15,7 @@ import (
 // examples are whole episodes, each with substances of its own.
 func prototypes() *Program {
 	return &Program{
-		Name: "prototype-episodes", HeldOut: true,
+		Name: "prototype-episodes",
 		Plain: Recipe{Steps: 1000, Batch: 4, Rows: 4000, Optimizer: "adam", LR: 3e-3,
 			Hidden: 2, Width: 32, Activation: "relu", Gain: 1},
 		Chance: 1.0 / episodeWays, Solved: 0.6,

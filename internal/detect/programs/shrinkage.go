@@ -14,7 +14,7 @@ import (
 // All iterations have the same matrix, so that gradients come back through it as often.
 func unrolledShrinkage() *Program {
 	return &Program{
-		Name: "unrolled-shrinkage", HeldOut: true,
+		Name: "unrolled-shrinkage",
 		Plain: Recipe{Steps: 1000, Batch: 64, Rows: 6000, Optimizer: "adam", LR: 8e-3,
 			Hidden: 5, Width: 48, Activation: "relu", Gain: 1, Recurrent: 0.5, Bias: -0.1},
 		Chance: 0, Solved: 0.6,

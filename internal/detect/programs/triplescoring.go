@@ -16,7 +16,7 @@ import (
 // by how many triples that were never seen are told true from false (Socher and others 2013).
 func tripleScoring() *Program {
 	return &Program{
-		Name: "triple-scoring", HeldOut: true,
+		Name: "triple-scoring",
 		Plain: Recipe{Steps: 1300, Batch: 64, Rows: 3000, Optimizer: "adam", LR: 1e-2,
 			Hidden: 2, Width: 24, Activation: "relu", Gain: 1},
 		Chance: 0.5, Solved: 0.75,
