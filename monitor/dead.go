@@ -17,6 +17,9 @@ const (
 	deadMostly = 0.8
 	deadFew    = 0.5
 	deadLost   = 0.5
+	// deadBack is how many times its best a loss is that has not reached where it ends, when
+	// no gradient is left.
+	deadBack = 2
 	// deadQuiet is how many records without such a parameter end it.
 	deadQuiet = 100
 )
@@ -60,11 +63,16 @@ func (c *Course) lost(share float64) bool {
 	return ok && progress > frozenReal*math.Abs(c.Start()) && level-c.now.Best > max(share*progress, 2*c.now.BestNoise)
 }
 
+// fellBack says whether the loss is at several times its best, beyond noise: it does not end there.
+func (c *Course) fellBack(level float64) bool {
+	return level > deadBack*max(c.now.Best, 0) && level-c.now.Best > 2*c.now.BestNoise && c.lost(0)
+}
+
 func (d *dead) Observe(_ *Step, c *Course) Condition {
 	// No gradient at all: a loss of 0 has none to give, and one that has come down may have
 	// reached where it ends.
 	symmetric, _ := c.symmetric()
-	if level, ok := c.Level(); ok && c.now.ZeroNorms >= deadRecords && level > 0 && !c.won(level) && symmetric == 0 {
+	if level, ok := c.Level(); ok && c.now.ZeroNorms >= deadRecords && level > 0 && (!c.won(level) || c.fellBack(level)) && symmetric == 0 {
 		d.count = len(d.run.Params)
 		d.records, d.share = c.now.ZeroNorms, 1
 		for i := range d.run.Params {

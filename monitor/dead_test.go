@@ -37,6 +37,16 @@ func deadFaults() []fault {
 				s.ZeroGrads[4] = width * width * 995 / 1000
 			}
 		}}, Dead, 600, 610, false, nil},
+		{recipe{name: "all gradients, after a start far above where it knows nothing", steps: 1500, layers: 6, loss: after(500, learning(8, 0.2, 40, 0.1), func(_ int, _ *rand.Rand) float64 {
+			return 1.609
+		}), norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
+			if t >= 500 {
+				for i := range s.ParamGradNorms {
+					zero(s, i)
+				}
+				s.GradNorm = Known(0)
+			}
+		}}, Dead, 600, 610, false, []Kind{Diverging, LossSpike}},
 		{recipe{name: "comes back", steps: 1500, layers: 6, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
 			if t >= 500 && t < 800 {
 				zero(s, 4)
@@ -90,6 +100,17 @@ func TestDead(t *testing.T) {
 	}), norm: plainNorm, edit: func(_ int, s *Step, r *rand.Rand) {
 		s.ZeroGrads[4] = int64(width * width * (0.85 + 0.1*r.Float64()))
 	}}.silent(t, Dead)
+	// A hinge loss that has been won ends with no gradient, a little above its best.
+	recipe{name: "no gradient where it ends", steps: 1500, loss: after(900, learning(8, 0.2, 100, 0.02), func(_ int, _ *rand.Rand) float64 {
+		return 0.21
+	}), norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
+		if t >= 900 {
+			for i := range s.ParamGradNorms {
+				zero(s, i)
+			}
+			s.GradNorm = Known(0)
+		}
+	}}.silent(t, Dead)
 	recipe{name: "now and then", steps: 2000, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
 		if t%90 != 0 {
 			zero(s, 4)
@@ -99,7 +120,7 @@ func TestDead(t *testing.T) {
 
 func TestDeadNamesTheWorst(t *testing.T) {
 	all := deadFaults()
-	f := all[4]
+	f := all[5]
 	require.Equal(t, "comes back", f.name)
 	e := observe(f.run(), f.make(0))[0]
 	require.Equal(t, "layer3.weight", e.Param)

@@ -164,8 +164,10 @@ func (d *exploding) Observe(s *Step, c *Course) Condition {
 		now.Runaway.observe(runaway, !runaway, 1, explodingQuiet)
 	}
 	if settled {
+		// What has left a plateau has gradients far above those on it.
+		left := d.level < c.Start() && c.Progress() > explodingProgress*math.Abs(c.Start())
 		limit := math.Log(explodingUnseen)
-		if d.hasLoss {
+		if d.hasLoss && !left {
 			limit = math.Log(explodingGrowth)
 		}
 		healthy := c.improving() && d.growth < math.Log(explodingBeyond)

@@ -70,6 +70,17 @@ func healthySignals() []recipe {
 		{name: "a recurrence far above 1 that learns", steps: 1500, loss: plainLoss, norm: plainNorm, edit: recurring(always(15))},
 		{name: "a density's loss falls below 0 and levels off", steps: 3000, loss: learning(1.4, -40, 300, 0.01), norm: plainNorm, edit: toAndFro(0.9, 0.9)},
 		{name: "pruned weights", steps: 3000, loss: learning(2.3, 0.2, 300, 0.05), norm: plainNorm, edit: pruned},
+		{name: "a plateau that is left and fallen back to, with gradients far above those on it", steps: 2000, loss: func(t int, r *rand.Rand) float64 {
+			switch {
+			case t < 180:
+				return 1.61 - 0.35*math.Max(float64(t)-60, 0)/120 + 0.003*r.NormFloat64()
+			case t < 300:
+				return 1.56 + 0.02*r.NormFloat64()
+			}
+			return (0.25 + 1.2*math.Exp(-float64(t-300)/200)) * (1 + 0.05*r.NormFloat64())
+		}, norm: func(t int, r *rand.Rand) float64 {
+			return 0.007 * math.Exp(5.3/(1+math.Exp((110-float64(t))/6))) * math.Exp(0.2*r.NormFloat64())
+		}},
 		{name: "a catapult at the edge of stability", steps: 1000, loss: func(t int, _ *rand.Rand) float64 {
 			level := 0.05 + 0.5*math.Exp(-float64(t)/50)
 			return level + math.Exp(-math.Abs(float64(t-500)))

@@ -20,6 +20,9 @@ type Label struct {
 	// Onset is the first step whose record can show the cause; 1 where it is
 	// there from the beginning, 0 in a healthy run.
 	Onset int64 `json:"onset,omitempty"`
+	// Leap is the first step from a cliff's onset on at which the gradient leaps off it, for a
+	// batch may know nothing of the cliff that the weights are next to; 0 elsewhere.
+	Leap int64 `json:"leap,omitempty"`
 	// End is the last step of a cause that goes away by itself; 0 where it stays.
 	End int64 `json:"end,omitempty"`
 	// Steps is how many steps the log has.
@@ -48,6 +51,8 @@ func (l *Label) validate() error {
 		return fmt.Errorf("%q: program %q and case %q must have names", l.File, l.Program, l.Case)
 	case l.Class == Healthy && l.Onset != 0, l.Class != Healthy && (l.Onset < 1 || l.Onset > l.Steps):
 		return fmt.Errorf("%s: a run of class %s and %d steps has its onset at step %d", l.File, l.Class, l.Steps, l.Onset)
+	case l.Leap != 0 && (l.Class != Cliffs || l.Leap < l.Onset || l.Leap > l.Steps):
+		return fmt.Errorf("%s: a run of class %s, with its onset at step %d of %d, has its leap at step %d", l.File, l.Class, l.Onset, l.Steps, l.Leap)
 	}
 	return nil
 }

@@ -21,7 +21,8 @@ func (o *Outcome) Label(p *Program, c *Case, seed int64, plain *Outcome) corpus.
 		l.End = min(o.Onset+20, o.Steps)
 		l.Confirmed = max(o.Loss, o.Norm) >= 10 && !o.Broken && way >= 0.7
 	case corpus.Cliffs:
-		l.Confirmed = o.Norm >= 20
+		l.Leap = o.Leap
+		l.Confirmed = o.Norm >= cliffNorm
 	case corpus.NonFinite:
 		if !p.Recipe(c).Fault.Lasting {
 			l.End = o.Onset

@@ -77,6 +77,15 @@ func TestEndOfWhatGoesAway(t *testing.T) {
 	require.Zero(t, o.Label(p, &Case{Class: corpus.NonFinite, change: lasting}, 1, &Outcome{Metric: 1}).End)
 }
 
+// A batch that knows nothing of the cliff does not leap off it.
+func TestLeap(t *testing.T) {
+	require.EqualValues(t, 4, leapt([]float64{1, 1, 0, 25}, 2, 1))
+	require.Zero(t, leapt([]float64{50, 1, 19, 2}, 2, 1), "only what follows counts")
+	p, o := &Program{Plain: Recipe{Steps: 1000}}, Outcome{Steps: 1000, Onset: 400, Leap: 402}
+	require.EqualValues(t, 402, o.Label(p, &Case{Class: corpus.Cliffs}, 1, &Outcome{Metric: 1}).Leap)
+	require.Zero(t, o.Label(p, &Case{Class: corpus.Poisoned}, 1, &Outcome{Metric: 1}).Leap)
+}
+
 // Where the plain run has not learnt, nothing is confirmed: by the latch's plain run
 // that stayed at chance, failing runs were once healthy.
 func TestPlainRunThatDoesNotLearn(t *testing.T) {

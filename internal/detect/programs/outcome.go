@@ -15,6 +15,8 @@ type Outcome struct {
 	// the three steps from the onset on, their median of the 64 steps before.
 	Loss float64 `json:"loss_spike"`
 	Norm float64 `json:"norm_spike"`
+	// Leap is the first of these steps whose norm exceeds it by cliffNorm, 0 where none does.
+	Leap int64 `json:"leap,omitempty"`
 	// First is the largest gradient norm of the first ten steps, the largest number
 	// where one was not finite.
 	First float64 `json:"first_norm"`
@@ -54,6 +56,7 @@ const (
 	watched   = 200 // steps in which parameters have to stay silent
 	opening   = 10  // steps at the run's beginning
 	smoothing = 50  // steps that a loss is the mean of
+	cliffNorm = 20  // by what factor the gradient's norm leaps off a cliff
 )
 
 func (t *trainer) outcome(p *Program, c *Case) *Outcome {
@@ -68,7 +71,9 @@ func (t *trainer) outcome(p *Program, c *Case) *Outcome {
 	from, to := max(on-before, 0), min(on+after, len(tr.losses))
 	if on > 0 {
 		o.Loss = finite(slices.Max(absolute(tr.losses[on:to])) / median(absolute(tr.losses[from:on])))
-		o.Norm = finite(slices.Max(tr.norms[on:to]) / median(tr.norms[from:on]))
+		usual := median(tr.norms[from:on])
+		o.Norm = finite(slices.Max(tr.norms[on:to]) / usual)
+		o.Leap = leapt(tr.norms[:to], on, usual)
 		o.Climb = finite(median(tail(tr.losses, before)) / median(tr.losses[from:on]))
 	} else {
 		o.Climb = finite(median(tail(tr.losses, before)) / tr.losses[0])
@@ -88,6 +93,16 @@ func (t *trainer) outcome(p *Program, c *Case) *Outcome {
 	o.Swing = finite(swing(tr.losses[len(tr.losses)/2:]))
 	o.Moves = spread(t.checked[len(t.checked)/2:])
 	return o
+}
+
+// leapt is the first step after so many, counted from 1, whose norm leaps off a cliff; 0 where none does.
+func leapt(norms []float64, after int, usual float64) int64 {
+	for i, norm := range norms[after:] {
+		if finite(norm/usual) >= cliffNorm {
+			return int64(after + i + 1)
+		}
+	}
+	return 0
 }
 
 // metric keeps four decimals of a metric, and -1 at least.

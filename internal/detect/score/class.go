@@ -25,7 +25,7 @@ func class(name corpus.Class, of, all []*Outcome) Class {
 		}
 		caught++
 		delays = append(delays, e.Step-o.Label.Onset)
-		if e.Step == o.Label.Onset {
+		if e.Step <= max(o.Label.Onset, o.Label.Leap) {
 			same++
 		}
 		n, ofOneKind := o.firings()

@@ -60,7 +60,8 @@ type Class struct {
 	// cause was named.
 	Median int64 `json:"delay_median"`
 	P90    int64 `json:"delay_p90"`
-	// SameStep is the share of those that were named at the onset itself.
+	// SameStep is the share of those that were named at the onset itself, or at a cliff's
+	// leap at the latest.
 	SameStep Share `json:"same_step"`
 	// Firings is how many incidents named the cause, per run in which one did, MostFirings
 	// the most in one run, and MostOfAKind the most of one kind in one run.

@@ -55,6 +55,15 @@ func hand() []Outcome {
 	return append(out, left, torn)
 }
 
+// A cliff is caught in the same step where the alarm comes no later than the leap off it.
+func TestSameStepOfACliff(t *testing.T) {
+	for step, want := range map[int64]int{101: 1, 102: 1, 103: 0} {
+		o := outcome(corpus.Cliffs, 101, 0, fires(step, monitor.Cliff, monitor.Warning))
+		o.Label.Leap = 102
+		require.Equal(t, share(want, 1), Sum([]Outcome{o}).HeldOut.Classes[0].SameStep, step)
+	}
+}
+
 // A cause that went away just before the run's end leaves no time to say so.
 func TestResolvedWantsTime(t *testing.T) {
 	for end, want := range map[int64]Share{9_799: share(0, 1), 9_800: share(0, 0)} {
