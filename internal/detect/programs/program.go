@@ -65,6 +65,7 @@ func All() []*Program {
 		highwayTabular(), eventTimes(),
 		gridDetector(), tripleScoring(),
 		prototypes(), unrolledShrinkage(),
+		pointerSorting(), neuralProcess(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
