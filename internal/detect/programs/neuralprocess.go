@@ -17,7 +17,7 @@ import (
 func neuralProcess() *Program {
 	return &Program{
 		Name: "neural-process", HeldOut: true,
-		Plain: Recipe{Steps: 1000, Batch: 24, Rows: 2000, Optimizer: "adam", LR: 3e-3,
+		Plain: Recipe{Steps: 1000, Batch: 24, Rows: 2000, Optimizer: "adam", LR: 5e-3,
 			Hidden: 2, Width: 32, Activation: "relu", Gain: 1, Noise: 0.1},
 		Chance: 0, Solved: 0.7,
 		Cases: []Case{
@@ -38,7 +38,7 @@ func neuralProcess() *Program {
 				r.Unit, r.Optimizer, r.LR, r.Momentum, r.Clip = 1e-9, "sgd", 0.01, 0.9, 3e-9
 			}).least(0.6),
 			hard("a long flat start", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum = "tanh", 0.3, "sgd", 0.02, 0.9
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum = "tanh", 0.8, "sgd", 0.03, 0.9
 			}).least(0.5),
 			tuned(1000, 0.2, 0.1),
 			partly(2).least(0.6),
@@ -60,26 +60,30 @@ func neuralProcess() *Program {
 			}),
 			bornDead(15),
 			killed(30),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.3", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.3 }),
-			bouncing(0.5, 10).with("tanh"),
-			tooFast(500).with("tanh"),
+			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR, r.Momentum, r.Clip = "tanh", "sgd", 0.15, 0.99, 0.5
+			}),
+			bouncing(0.5, 5).with("tanh"),
+			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 3", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR = "tanh", "sgd", 3
+			}),
 			faster(500),
-			poisoned(8),
+			poisoned(3),
 			mislabelled(40),
 			nanOnce(),
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, times in a unit 100 times larger, momentum", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR, r.Momentum = "tanh", 100, "sgd", 3e-3, 0.9
+			fault(corpus.IllConditioned, "tanh, readings on a scale 100 times that of the times, plain gradient descent", func(r *Recipe) {
+				r.Activation, r.Spread, r.Optimizer, r.LR = "tanh", 100, "sgd", 0.1
 			}),
-			fault(corpus.IllConditioned, "tanh, times in a unit 300 times larger, full batches", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", 300, "sgd", 0.02, 150, 0
+			fault(corpus.IllConditioned, "tanh, readings on a scale 100 times that of the times, full batches", func(r *Recipe) {
+				r.Activation, r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", 100, "sgd", 0.1, 400, 0
 			}),
 			symmetric(0),
 			symmetric(1).with("tanh"),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum = "tanh", 0.1, "sgd", 0.02, 0.9
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.6, "sgd", 0.03, 0.9, 1500
 			}),
 			steeper(4),
 			unthawed(),
@@ -108,12 +112,13 @@ const (
 )
 
 // tides draws levels and waves of any height and phase, and lists the times and heights of the
-// readings and the times in question; the targets are the heights then. With a spread the times
-// are in a unit that is so many times larger. A shift is that of the waves' frequency.
+// readings and the times in question; the targets are the heights then. With a spread the readings
+// have another unit than the times, so that their scales differ by as much. A shift is that of the waves' frequency.
 func (b *builder) tides(rows int) examples {
 	x := make([]float32, 0, rows*(2*tideReadings+tideQuestions))
 	y := make([]float32, 0, rows*tideQuestions)
 	var times [tideReadings + tideQuestions]float64
+	root := math.Sqrt(b.spread())
 	for range rows {
 		level, height, phase := 0.5*b.data.NormFloat64(), 0.7+0.6*b.data.Float64(), 2*math.Pi*b.data.Float64()
 		read := func(t float64) float32 {
@@ -123,13 +128,13 @@ func (b *builder) tides(rows int) examples {
 			times[i] = 4*b.data.Float64() - 2
 		}
 		for _, t := range times[:tideReadings] {
-			x = append(x, float32(t/b.spread()))
+			x = append(x, float32(t/root))
 		}
 		for _, t := range times[:tideReadings] {
-			x = append(x, read(t))
+			x = append(x, float32(root)*read(t))
 		}
 		for _, t := range times[tideReadings:] {
-			x, y = append(x, float32(t/b.spread())), append(y, read(t))
+			x, y = append(x, float32(t/root)), append(y, read(t))
 		}
 	}
 	return examples{tensor(x, int64(rows), 2*tideReadings+tideQuestions), tensor(y, int64(rows), tideQuestions)}

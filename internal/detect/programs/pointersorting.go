@@ -38,7 +38,7 @@ func pointerSorting() *Program {
 				r.Unit, r.Optimizer, r.LR, r.Momentum = 1e6, "sgd", 0.05, 0.9
 			}).least(0.7),
 			hard("a long flat start", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum = "tanh", 0.3, "sgd", 0.1, 0.9
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum = "tanh", 0.24, "sgd", 0.1, 0.9
 			}).least(0.6),
 			tuned(1000, 0.2, 0.4),
 			partly(2).least(0.6),
@@ -61,10 +61,12 @@ func pointerSorting() *Program {
 			bornDead(20),
 			killed(40),
 			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum, r.Clip = "tanh", "sgd", 0.5, 0.99, 1
+				r.Activation, r.Optimizer, r.LR, r.Momentum, r.Clip = "tanh", "sgd", 0.2, 0.99, 0.5
 			}),
-			bouncing(0.5, 20).with("tanh"),
-			tooFast(300).with("tanh"),
+			bouncing(0.5, 8).with("tanh"),
+			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 40", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR = "tanh", "sgd", 40
+			}),
 			faster(200).with("tanh"),
 			poisoned(40),
 			mislabelled(40),
@@ -72,16 +74,16 @@ func pointerSorting() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, readings in units up to 100 times apart, momentum", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR, r.Momentum = "tanh", 100, "sgd", 0.01, 0.9
+			fault(corpus.IllConditioned, "tanh, readings in units up to 300 times apart, plain gradient descent", func(r *Recipe) {
+				r.Activation, r.Spread, r.Optimizer, r.LR = "tanh", 300, "sgd", 0.5
 			}),
 			fault(corpus.IllConditioned, "tanh, readings in units up to 300 times apart, full batches", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", 300, "sgd", 0.1, 200, 0
+				r.Activation, r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", 300, "sgd", 0.3, 200, 0
 			}),
 			symmetric(0),
 			symmetric(0.1),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum = "tanh", 0.1, "sgd", 0.1, 0.9
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum = "tanh", 0.187, "sgd", 0.1, 0.9
 			}),
 			steeper(4),
 			unthawed(),
