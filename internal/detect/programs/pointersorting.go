@@ -60,12 +60,10 @@ func pointerSorting() *Program {
 			}),
 			bornDead(20),
 			killed(40),
-			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum, r.Clip = "tanh", "sgd", 0.2, 0.99, 0.5
-			}),
 			bouncing(0.5, 8).with("tanh"),
-			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 40", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR = "tanh", "sgd", 40
+			fault(corpus.Diverging, "tanh, momentum, learning rate times 300 early on", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 0.05, 0.9
+				r.Fault = Fault{Kind: LongSteps, At: 0.25, Size: 300}
 			}),
 			faster(200).with("tanh"),
 			poisoned(40),
