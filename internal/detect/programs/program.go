@@ -66,6 +66,7 @@ func All() []*Program {
 		gridDetector(), tripleScoring(),
 		prototypes(), unrolledShrinkage(),
 		pointerSorting(), neuralProcess(),
+		bagInstances(), sensorFusion(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
