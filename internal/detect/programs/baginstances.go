@@ -67,11 +67,11 @@ func bagInstances() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "features that say nothing in large units, small batches", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR, r.Momentum = "tanh", 30, "sgd", 0.05, 0.5
+			fault(corpus.IllConditioned, "features in units up to 3000 times apart, plain gradient descent", func(r *Recipe) {
+				r.Activation, r.Spread, r.Optimizer, r.LR, r.Batch = "tanh", 3000, "sgd", 0.3, 64
 			}),
-			fault(corpus.IllConditioned, "features that say nothing in large units, full batches", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", 60, "sgd", 0.05, 300, 0
+			fault(corpus.IllConditioned, "features in units up to 3000 times apart, full batches", func(r *Recipe) {
+				r.Activation, r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", 3000, "sgd", 0.2, 150, 0
 			}),
 			symmetric(0),
 			symmetric(1),
@@ -104,7 +104,7 @@ const (
 // them around the corners of a cube and one around its middle; a bag with one or two of the
 // last is of class 1, one without of class 0. The last number is 1 for an item that is there
 // and 0 where a bag has fewer. A share of the labels is any. With a spread the features are in
-// units so many times apart, those that say nothing in the smallest. A shift moves the cube.
+// units up to so many times apart. A shift moves the cube.
 func (b *builder) itemBags(rows int, wrong float64) examples {
 	const deviation = 0.3
 	x, y := make([]float32, rows*bagMost*(bagFeatures+1)), make([]int64, rows)
@@ -119,12 +119,12 @@ func (b *builder) itemBags(rows int, wrong float64) examples {
 			item := x[(r*bagMost+place)*(bagFeatures+1):][:bagFeatures+1]
 			for f := range bagFeatures {
 				v := b.data.NormFloat64()
-				if f >= bagIdle {
+				if f%2 == 0 {
 					if v *= deviation; i >= sought {
 						v += float64(2*b.data.IntN(2) - 1)
 					}
 				}
-				if f == bagFeatures-1 {
+				if f == 0 {
 					v += b.Shift
 				}
 				item[f] = float32(v * math.Pow(b.spread(), 0.5-float64(f)/(bagFeatures-1)))

@@ -56,10 +56,10 @@ func sensorFusion() *Program {
 			}),
 			bornDead(10),
 			killed(20),
-			fault(corpus.Oscillating, "tanh, momentum 0.99, learning rate 0.1", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 0.1, 0.99
+			fault(corpus.Oscillating, "tanh, momentum 0.99, learning rate 0.07", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 0.07, 0.99
 			}),
-			bouncing(0.1, 15).with("tanh"),
+			bouncing(0.1, 40).with("tanh"),
 			faster(200).with("tanh"),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 5", func(r *Recipe) {
 				r.Activation, r.Optimizer, r.LR = "tanh", "sgd", 5
@@ -70,16 +70,16 @@ func sensorFusion() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "sensors in units 30 times apart, momentum", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR, r.Momentum = "tanh", 30, "sgd", 0.03, 0.5
+			fault(corpus.IllConditioned, "sensors in units 300 times apart, momentum", func(r *Recipe) {
+				r.Activation, r.Spread, r.Optimizer, r.LR, r.Momentum = "tanh", 300, "sgd", 0.05, 0.5
 			}),
-			fault(corpus.IllConditioned, "sensors in units 100 times apart, full batches", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", 100, "sgd", 0.05, 300, 0
+			fault(corpus.IllConditioned, "sensors in units 500 times apart, full batches", func(r *Recipe) {
+				r.Activation, r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", 500, "sgd", 0.08, 200, 0
 			}),
 			symmetric(0),
 			symmetric(1),
 			fault(corpus.Escape, "small initialisation, full batches", func(r *Recipe) {
-				r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Rows, r.Batch = 0.05, 0.5, "sgd", 0.02, 0.9, 200, 0
+				r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Rows, r.Batch, r.Steps = 0.02, 0.5, "sgd", 0.01, 0.9, 150, 0, 1200
 			}),
 			steeper(20),
 			unthawed(),
