@@ -33,7 +33,7 @@ func bagInstances() *Program {
 			hard("full batches", func(r *Recipe) { r.Rows, r.Batch = 150, 0 }).least(0.4),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e-9, "sgd", 0.05, 0.9 }).least(0.75),
 			hard("a long flat start", func(r *Recipe) {
-				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.5, "sgd", 0.05, 0.9, 1300
+				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.35, "sgd", 0.05, 0.9, 1300
 			}).least(0.6),
 			tuned(1000, 0.2, 0.3),
 			partly(2).least(0.7),
@@ -44,8 +44,8 @@ func bagInstances() *Program {
 			fault(corpus.Vanishing, "five sigmoid layers for each item and five for the bag", func(r *Recipe) {
 				r.Hidden, r.Activation, r.Optimizer, r.LR, r.Momentum = 5, "sigmoid", "sgd", 0.02, 0.9
 			}),
-			fault(corpus.Vanishing, "three layers for each item and three for the bag, initialisation times 0.15", func(r *Recipe) {
-				r.Hidden, r.Gain, r.Optimizer, r.LR = 3, 0.15, "sgd", 0.1
+			fault(corpus.Vanishing, "four tanh layers for each item and four for the bag, initialisation times 0.2", func(r *Recipe) {
+				r.Hidden, r.Activation, r.Gain, r.Optimizer, r.LR = 4, "tanh", 0.2, "sgd", 0.1
 			}),
 			fault(corpus.Exploding, "four layers for each item and four for the bag, initialisation times 6", func(r *Recipe) {
 				r.Hidden, r.Gain, r.Optimizer, r.LR = 4, 6, "sgd", 0.05
