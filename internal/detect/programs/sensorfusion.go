@@ -56,8 +56,8 @@ func sensorFusion() *Program {
 			}),
 			bornDead(10),
 			killed(20),
-			fault(corpus.Oscillating, "tanh, momentum 0.99, learning rate 0.07", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 0.07, 0.99
+			fault(corpus.Oscillating, "tanh, momentum 0.99, learning rate 0.09", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 0.09, 0.99
 			}),
 			bouncing(0.1, 40).with("tanh"),
 			faster(200).with("tanh"),
@@ -70,8 +70,8 @@ func sensorFusion() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "sensors in units 300 times apart, momentum", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR, r.Momentum = "tanh", 300, "sgd", 0.05, 0.5
+			fault(corpus.IllConditioned, "sensors in units 1000 times apart, plain gradient descent", func(r *Recipe) {
+				r.Activation, r.Spread, r.Optimizer, r.LR = "tanh", 1000, "sgd", 0.06
 			}),
 			fault(corpus.IllConditioned, "sensors in units 500 times apart, full batches", func(r *Recipe) {
 				r.Activation, r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", 500, "sgd", 0.08, 200, 0
