@@ -56,8 +56,8 @@ func sensorFusion() *Program {
 			}),
 			bornDead(10),
 			killed(20),
-			fault(corpus.Oscillating, "tanh, momentum 0.99, learning rate 0.09", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 0.09, 0.99
+			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.3", func(r *Recipe) {
+				r.Activation, r.LR = "tanh", 0.3
 			}),
 			bouncing(0.1, 40).with("tanh"),
 			faster(200).with("tanh"),
