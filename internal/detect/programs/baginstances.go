@@ -28,9 +28,8 @@ func bagInstances() *Program {
 			resized(128),
 			clipped(0.05, 1),
 			hard("a fifth of the bags mislabelled", func(r *Recipe) { r.Noise = 0.4 }).least(0.6),
-			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 1e-3, 1800 }).least(0.4),
-			hard("few bags, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 60, 12 }).least(0.2),
-			hard("full batches", func(r *Recipe) { r.Rows, r.Batch = 150, 0 }).least(0.4),
+			hard("few bags, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 60, 12 }).least(0.05),
+			hard("full batches", func(r *Recipe) { r.Rows, r.Batch = 150, 0 }).least(0.25),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit, r.Optimizer, r.LR, r.Momentum = 1e-9, "sgd", 0.05, 0.9 }).least(0.75),
 			hard("a long flat start", func(r *Recipe) {
 				r.Gain, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.35, "sgd", 0.05, 0.9, 1300
@@ -55,7 +54,6 @@ func bagInstances() *Program {
 			}),
 			bornDead(15),
 			killed(20),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.3", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.3 }),
 			bouncing(0.5, 25).with("tanh"),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 20", func(r *Recipe) {
 				r.Activation, r.Optimizer, r.LR = "tanh", "sgd", 20
@@ -67,9 +65,6 @@ func bagInstances() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "features in units up to 3000 times apart, plain gradient descent", func(r *Recipe) {
-				r.Activation, r.Spread, r.Optimizer, r.LR, r.Batch = "tanh", 3000, "sgd", 0.3, 64
-			}),
 			fault(corpus.IllConditioned, "features in units up to 3000 times apart, full batches", func(r *Recipe) {
 				r.Activation, r.Spread, r.Optimizer, r.LR, r.Rows, r.Batch = "tanh", 3000, "sgd", 0.2, 150, 0
 			}),
