@@ -67,6 +67,7 @@ func All() []*Program {
 		prototypes(), unrolledShrinkage(),
 		pointerSorting(), neuralProcess(),
 		bagInstances(), sensorFusion(),
+		maxoutFrames(), cartpoleDynamics(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)

@@ -41,6 +41,7 @@ type Recipe struct {
 	Before    int  // steps at the plain learning rate before the log begins
 	Untrained int  // parameter tensors, from the first on, that are frozen on purpose
 	Renewed   int  `json:",omitempty"` // steps after which the network that targets come from is copied anew
+	Pieces    int  `json:",omitempty"` // of each maxout unit; 0 is none of them
 
 	Fault Fault
 }
