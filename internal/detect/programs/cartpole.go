@@ -70,7 +70,7 @@ func cartpoleDynamics() *Program {
 			emptyMask(),
 			logOfZero(),
 			fault(corpus.IllConditioned, "the cart's state in small units, full batches", func(r *Recipe) {
-				r.Spread, r.Batch, r.Rows = 300, 0, 300
+				r.Spread, r.Batch, r.Rows = 1000, 0, 300
 				descent(r, 0.1)
 			}),
 			fault(corpus.IllConditioned, "changes not brought to one scale, momentum 0.5", func(r *Recipe) {
@@ -80,10 +80,10 @@ func cartpoleDynamics() *Program {
 			}),
 			symmetric(0),
 			symmetric(1),
-			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) { r.Gain = 0.02; momentum(r, 0.02) }),
+			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) { r.Gain, r.Steps = 0.02, 1300; momentum(r, 0.013) }),
 			fault(corpus.Escape, "three layers, small initialisation, full batches", func(r *Recipe) {
-				r.Hidden, r.Gain, r.Batch, r.Rows = 3, 0.1, 0, 300
-				momentum(r, 0.03)
+				r.Hidden, r.Gain, r.Batch, r.Rows, r.Steps = 3, 0.08, 0, 300, 1200
+				momentum(r, 0.022)
 			}),
 			steeper(5),
 			unthawed(),

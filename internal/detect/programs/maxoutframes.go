@@ -70,8 +70,11 @@ func maxoutFrames() *Program {
 			rectified(bornDead(15)),
 			rectified(killed(20)),
 			bouncing(0.5, 15),
-			tooFast(1000),
-			faster(300),
+			fault(corpus.Diverging, "momentum, learning rate 0.3", func(r *Recipe) { momentum(r, 0.3) }),
+			fault(corpus.Diverging, "momentum, learning rate times 30 from the middle on", func(r *Recipe) {
+				momentum(r, 0.03)
+				r.Fault = Fault{Kind: LongSteps, At: 0.5, Size: 30}
+			}),
 			poisoned(100),
 			mislabelled(60),
 			nanOnce(),
@@ -82,17 +85,16 @@ func maxoutFrames() *Program {
 				r.Spread, r.Batch, r.Rows = 300, 0, 300
 				descent(r, 0.03)
 			}),
-			fault(corpus.IllConditioned, "logarithms of energies far from 0, momentum 0.5", func(r *Recipe) {
-				r.Offset = 12
-				descent(r, 0.003)
-				r.Momentum = 0.5
+			fault(corpus.IllConditioned, "logarithms of energies far from 0, full batches", func(r *Recipe) {
+				r.Offset, r.Batch, r.Rows = 50, 0, 300
+				descent(r, 1e-3)
 			}),
 			symmetric(0),
-			symmetric(1),
-			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) { r.Gain = 0.02; momentum(r, 0.02) }),
+			symmetric(1).most(0.7),
+			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) { r.Gain, r.Steps = 0.02, 1300; momentum(r, 0.014) }),
 			fault(corpus.Escape, "three layers, small initialisation, full batches", func(r *Recipe) {
-				r.Hidden, r.Gain, r.Batch, r.Rows = 3, 0.1, 0, 300
-				momentum(r, 0.03)
+				r.Hidden, r.Gain, r.Batch, r.Rows, r.Steps = 3, 0.085, 0, 300, 1300
+				momentum(r, 0.02)
 			}),
 			steeper(5),
 			unthawed(),
@@ -117,8 +119,8 @@ var vowelFormants = [...][2]float64{
 
 // vowelFrames draws vowels and the logarithms of the energies in bands that are equally
 // far apart for the ear, of voices of any size, loudness and tilt, with noise, varying by
-// about 1. With a spread the lowest band is so many times larger than the highest; Offset
-// is added to all. A share of the labels is any. A shift makes all voices higher.
+// about 1. With a spread the highest band, where there are no formants, is so many times
+// larger than the lowest; Offset is added to all. A share of the labels is any. A shift makes all voices higher.
 func (b *builder) vowelFrames(rows int, wrong float64) examples {
 	mel := func(f float64) float64 { return 1127 * math.Log(1+f/700) }
 	x, y := make([]float32, 0, rows*spectrumBands), make([]int64, rows)
@@ -136,7 +138,7 @@ func (b *builder) vowelFrames(rows int, wrong float64) examples {
 				energy += math.Pow(0.5, float64(k)) / (1 + off*off)
 			}
 			v := math.Log(energy) + 1.7 + loud + tilt*(place-0.5) + 0.3*b.data.NormFloat64()
-			x = append(x, float32((v+b.Offset)*math.Pow(b.spread(), 0.5-place)))
+			x = append(x, float32((v+b.Offset)*math.Pow(b.spread(), place-0.5)))
 		}
 		if b.data.Float64() < wrong {
 			y[r] = b.data.Int64N(int64(len(vowelFormants)))
