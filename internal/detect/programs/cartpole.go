@@ -57,10 +57,11 @@ func cartpoleDynamics() *Program {
 			}),
 			bornDead(15).with("relu"),
 			killed(20).with("relu"),
-			fault(corpus.Oscillating, "momentum 0.99, learning rate 0.1", func(r *Recipe) {
-				r.Optimizer, r.LR, r.Momentum = "sgd", 0.1, 0.99
+			fault(corpus.Oscillating, "momentum 0.99, clipped", func(r *Recipe) {
+				r.Optimizer, r.LR, r.Momentum, r.Clip = "sgd", 0.15, 0.99, 0.5
 			}),
-			bouncing(0.1, 20),
+			fault(corpus.Oscillating, "RMSProp, learning rate 0.3", func(r *Recipe) { r.Optimizer, r.LR = "rmsprop", 0.3 }),
+			bouncing(0.5, 6),
 			tooFast(300),
 			faster(100),
 			poisoned(60).with("relu"),
@@ -73,9 +74,9 @@ func cartpoleDynamics() *Program {
 				r.Spread, r.Batch, r.Rows = 1000, 0, 300
 				descent(r, 0.1)
 			}),
-			fault(corpus.IllConditioned, "changes not brought to one scale, momentum 0.5", func(r *Recipe) {
-				r.Scale = 100
-				descent(r, 0.1)
+			fault(corpus.IllConditioned, "the cart's state in small units, batches of 100, momentum 0.5", func(r *Recipe) {
+				r.Spread, r.Batch = 1000, 100
+				descent(r, 0.07)
 				r.Momentum = 0.5
 			}),
 			symmetric(0),
@@ -111,8 +112,8 @@ const (
 // cartTransitions draws states and forces, as inputs of variance 1, and by how much the
 // position, the velocity, the angle and the angular velocity change within a fifth of a
 // second, in units of their usual size and with noise. With a spread what concerns the
-// cart is so much larger than what concerns the pole, with a Scale each target in turn is
-// smaller, the last so many times. A shift makes the pole longer.
+// cart is so much larger than what concerns the pole. A shift makes the
+// pole longer.
 func (b *builder) cartTransitions(rows int, noise float64) examples {
 	const (
 		cart, pole = 1.0, 0.4 // masses
@@ -122,7 +123,6 @@ func (b *builder) cartTransitions(rows int, noise float64) examples {
 		usual      = 1.7320508
 	)
 	half := 0.5 * (1 + b.Shift) // of the pole's length
-	scale := max(b.Scale, 1)
 	x, y := make([]float32, 0, rows*cartInputs), make([]float32, 0, rows*cartTargets)
 	uniform := func() float64 { return usual * (2*b.data.Float64() - 1) }
 	for range rows {
@@ -144,8 +144,7 @@ func (b *builder) cartTransitions(rows int, noise float64) examples {
 			now[2] += now[3] * interval / parts
 		}
 		for i, unit := range [cartTargets]float64{0.23, 1, 0.6, 2} {
-			v := (now[i]-start[i])/unit + noise*b.error()
-			y = append(y, float32(v*math.Pow(scale, -float64(i)/(cartTargets-1))))
+			y = append(y, float32((now[i]-start[i])/unit+noise*b.error()))
 		}
 	}
 	return examples{tensor(x, int64(rows), cartInputs), tensor(y, int64(rows), cartTargets)}

@@ -69,6 +69,9 @@ func maxoutFrames() *Program {
 			}),
 			rectified(bornDead(15)),
 			rectified(killed(20)),
+			fault(corpus.Oscillating, "momentum 0.99, clipped", func(r *Recipe) {
+				r.Optimizer, r.LR, r.Momentum, r.Clip = "sgd", 0.2, 0.99, 0.5
+			}),
 			bouncing(0.5, 15),
 			fault(corpus.Diverging, "momentum, learning rate 0.3", func(r *Recipe) { momentum(r, 0.3) }),
 			fault(corpus.Diverging, "momentum, learning rate times 30 from the middle on", func(r *Recipe) {
@@ -81,9 +84,14 @@ func maxoutFrames() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "bands of scales 300 times apart, full batches", func(r *Recipe) {
-				r.Spread, r.Batch, r.Rows = 300, 0, 300
-				descent(r, 0.03)
+			fault(corpus.IllConditioned, "bands of scales 1000 times apart, full batches", func(r *Recipe) {
+				r.Spread, r.Batch, r.Rows = 1000, 0, 300
+				descent(r, 0.01)
+			}),
+			fault(corpus.IllConditioned, "bands of scales 2000 times apart, batches of 100, momentum 0.5", func(r *Recipe) {
+				r.Spread, r.Batch = 2000, 100
+				descent(r, 6e-3)
+				r.Momentum = 0.5
 			}),
 			fault(corpus.IllConditioned, "logarithms of energies far from 0, full batches", func(r *Recipe) {
 				r.Offset, r.Batch, r.Rows = 50, 0, 300
@@ -93,7 +101,7 @@ func maxoutFrames() *Program {
 			symmetric(1).most(0.7),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) { r.Gain, r.Steps = 0.02, 1300; momentum(r, 0.014) }),
 			fault(corpus.Escape, "three layers, small initialisation, full batches", func(r *Recipe) {
-				r.Hidden, r.Gain, r.Batch, r.Rows, r.Steps = 3, 0.085, 0, 300, 1300
+				r.Hidden, r.Gain, r.Batch, r.Rows, r.Steps = 3, 0.08, 0, 300, 1300
 				momentum(r, 0.02)
 			}),
 			steeper(5),
