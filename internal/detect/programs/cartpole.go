@@ -64,7 +64,7 @@ func cartpoleDynamics() *Program {
 			bouncing(0.5, 6),
 			tooFast(300),
 			faster(100),
-			poisoned(60).with("relu"),
+			poisoned(30).with("relu"),
 			mislabelled(60),
 			nanOnce(),
 			infOnce(),
