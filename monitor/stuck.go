@@ -54,8 +54,9 @@ const (
 // means nothing there; neither does it while the learning rate is warming up.
 //
 // Steps that are too short are told by what all of them together can have done, whether
-// the loss comes down by that or not, where gᵀg is still strong. The sum does not depend on how many steps are
-// planned, and a run that has taken its share of steps leaves that state once and for all.
+// the loss comes down by that or not, where gᵀg is still strong. The sum does not depend
+// on how many steps are planned, and a run that has taken its share of them leaves that
+// state once and for all.
 type stuck struct {
 	memory[stuckState]
 	start, level, fall, ratio, bound float64
@@ -66,7 +67,7 @@ type stuck struct {
 type stuckState struct {
 	Latch latch   `json:"latch"`
 	Level float64 `json:"level"` // where the loss was stuck
-	// Immobile: the steps were too short.
+	// Immobile: the steps were too short when it fired.
 	Immobile bool `json:"immobile,omitempty"`
 	// Symmetric: weights that are all 0 hold it there.
 	Symmetric bool `json:"symmetric,omitempty"`
