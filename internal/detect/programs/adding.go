@@ -78,7 +78,7 @@ func adding() *Program {
 		build: func(b *builder) (*task, error) {
 			return &task{
 				training: b.marked(b.Rows, b.Noise), test: b.marked(400, 0),
-				forward: b.gru(), loss: squares, metric: explained,
+				forward: b.gru("gru", 2, 1), loss: squares, metric: explained,
 			}, nil
 		},
 	}
@@ -109,16 +109,16 @@ func (b *builder) marked(rows int, noise float64) examples {
 	return examples{tensor(x, int64(rows), terms, 2), tensor(y, int64(rows), 1)}
 }
 
-// gru reads the sum off the last state.
-func (b *builder) gru() func(x *ts.Tensor, train bool) *ts.Tensor {
+// gru is an mlp of the last state of a GRU.
+func (b *builder) gru(layer string, inputs, outputs int64) func(x *ts.Tensor, train bool) *ts.Tensor {
 	width := int64(b.Width)
 	weights := []*ts.Tensor{
-		b.weight("gru", "weight_ih_l0", 1, true, 3*width, 2),
-		b.recurrence("gru", "weight_hh_l0", 3, width),
-		b.gates("gru", "bias_ih_l0", width),
-		b.bias("gru", "bias_hh_l0", 3*width, false),
+		b.weight(layer, "weight_ih_l0", 1, true, 3*width, inputs),
+		b.recurrence(layer, "weight_hh_l0", 3, width),
+		b.gates(layer, "bias_ih_l0", width),
+		b.bias(layer, "bias_hh_l0", 3*width, false),
 	}
-	head := b.mlp(width, 1)
+	head := b.mlp(width, outputs)
 	return func(x *ts.Tensor, train bool) *ts.Tensor {
 		start := ts.MustZeros([]int64{1, x.MustSize()[0], width}, gotch.Float, gotch.CPU)
 		defer start.MustDrop()

@@ -88,7 +88,7 @@ func eventTimes() *Program {
 		build: func(b *builder) (*task, error) {
 			return &task{
 				training: b.excitedGaps(b.Rows, b.Noise), test: b.excitedGaps(800, 0),
-				forward: b.gapStates(), loss: gapSurprise, metric: gapsForeseen,
+				forward: b.gru("gru", gapChannels, 2), loss: gapSurprise, metric: gapsForeseen,
 			}, nil
 		},
 	}
@@ -150,27 +150,6 @@ func (b *builder) excitedGaps(rows int, noise float64) examples {
 		}
 	}
 	return examples{tensor(x, int64(rows), gapsSeen, gapChannels), tensor(y, int64(rows), 1)}
-}
-
-// gapStates is an mlp of the GRU's last state, with two outputs.
-func (b *builder) gapStates() func(x *ts.Tensor, train bool) *ts.Tensor {
-	width := int64(b.Width)
-	weights := []*ts.Tensor{
-		b.weight("gru", "weight_ih_l0", 1, true, 3*width, gapChannels),
-		b.recurrence("gru", "weight_hh_l0", 3, width),
-		b.gates("gru", "bias_ih_l0", width),
-		b.bias("gru", "bias_hh_l0", 3*width, false),
-	}
-	head := b.mlp(width, 2)
-	return func(x *ts.Tensor, train bool) *ts.Tensor {
-		start := ts.MustZeros([]int64{1, x.MustSize()[0], width}, gotch.Float, gotch.CPU)
-		defer start.MustDrop()
-		states, last := x.MustGru(start, weights, true, 1, 0, train, false, true)
-		states.MustDrop()
-		last = last.MustView([]int64{-1, width}, true)
-		defer last.MustDrop()
-		return head(last, train)
-	}
 }
 
 // gapSurprise is the mean negative log-likelihood of the gaps' logarithms under normal

@@ -3,9 +3,6 @@ package programs
 import (
 	"math"
 
-	"github.com/sugarme/gotch"
-	"github.com/sugarme/gotch/ts"
-
 	"github.com/seed-140d0f39/gtg/internal/detect/corpus"
 )
 
@@ -88,7 +85,7 @@ func sensorFusion() *Program {
 		build: func(b *builder) (*task, error) {
 			return &task{
 				training: b.trackedBodies(b.Rows, b.Noise), test: b.trackedBodies(400, 0),
-				forward: b.fusedStates(), loss: squares, metric: explained,
+				forward: b.gru("filter", fusionSignals, 2), loss: squares, metric: explained,
 			}, nil
 		},
 	}
@@ -129,25 +126,4 @@ func (b *builder) trackedBodies(rows int, noise float64) examples {
 		y = append(y, float32(b.Scale*(place+noise*b.error())), float32(b.Scale*(speed+noise*b.error())))
 	}
 	return examples{tensor(x, int64(rows), fusionTimes, fusionSignals), tensor(y, int64(rows), 2)}
-}
-
-// fusedStates reads place and speed off a GRU's last state.
-func (b *builder) fusedStates() func(x *ts.Tensor, train bool) *ts.Tensor {
-	width := int64(b.Width)
-	weights := []*ts.Tensor{
-		b.weight("filter", "weight_ih_l0", 1, true, 3*width, fusionSignals),
-		b.recurrence("filter", "weight_hh_l0", 3, width),
-		b.gates("filter", "bias_ih_l0", width),
-		b.bias("filter", "bias_hh_l0", 3*width, false),
-	}
-	head := b.mlp(width, 2)
-	return func(x *ts.Tensor, train bool) *ts.Tensor {
-		start := ts.MustZeros([]int64{1, x.MustSize()[0], width}, gotch.Float, gotch.CPU)
-		defer start.MustDrop()
-		states, last := x.MustGru(start, weights, true, 1, 0, train, false, true)
-		states.MustDrop()
-		last = last.MustView([]int64{-1, width}, true)
-		defer last.MustDrop()
-		return head(last, train)
-	}
 }
