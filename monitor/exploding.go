@@ -11,6 +11,9 @@ const (
 	// whether that is healthy.
 	explodingGrowth = 100
 	explodingUnseen = 1e4
+	// explodingOrdinary is the elasticity of the loss up to which no weight's gradient is
+	// large, however small those that the run began with were.
+	explodingOrdinary = 10
 	// explodingStay is for how many records.
 	explodingStay = 30
 	// explodingDepth is how many times the last weights' gradient the first
@@ -72,7 +75,7 @@ const (
 // section 8.2.5):
 //
 //   - in time, against the level of the run's first 32 norms, while the loss does not
-//     improve, or both from step to step without a break, which is seen before the NaN
+//     improve and its elasticities, where they are measured, are large, or both from step to step without a break, which is seen before the NaN
 //     that it ends in;
 //   - in depth, geometrically from the last weights to the first, while the loss does not
 //     improve, or clipping leaves next to nothing of the gradient;
@@ -165,12 +168,13 @@ func (d *exploding) Observe(s *Step, c *Course) Condition {
 	}
 	if settled {
 		// What has left a plateau has gradients far above those on it.
-		left := d.level < c.Start() && c.Progress() > explodingProgress*math.Abs(c.Start())
+		left := d.level < c.Start()+c.now.Noise && c.Progress() > explodingProgress*math.Abs(c.Start())
 		limit := math.Log(explodingUnseen)
 		if d.hasLoss && !left {
 			limit = math.Log(explodingGrowth)
 		}
-		healthy := c.improving() && d.growth < math.Log(explodingBeyond)
+		ordinary := c.now.Elasticity.Count > 0 && c.now.Elasticity.Most < explodingOrdinary
+		healthy := (c.improving() || ordinary) && d.growth < math.Log(explodingBeyond)
 		now.Time.observe(d.growth > limit && !healthy, d.growth < explodingCalm*limit || healthy,
 			explodingStay, explodingQuiet)
 	}

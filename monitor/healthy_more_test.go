@@ -81,6 +81,11 @@ func healthySignals() []recipe {
 		}, norm: func(t int, r *rand.Rand) float64 {
 			return 0.007 * math.Exp(5.3/(1+math.Exp((110-float64(t))/6))) * math.Exp(0.2*r.NormFloat64())
 		}},
+		{name: "gradients that begin tiny and grow to an ordinary elasticity, before the loss falls", steps: 1500, loss: func(t int, r *rand.Rand) float64 {
+			return 0.3 + 1.3/(1+math.Exp((float64(t)-320)/15)) + 0.01*r.NormFloat64()
+		}, norm: func(t int, r *rand.Rand) float64 {
+			return 0.007 * math.Exp(5.3/(1+math.Exp((150-float64(t))/10))) * math.Exp(0.2*r.NormFloat64())
+		}, edit: updating(1e-3, 20)},
 		{name: "a catapult at the edge of stability", steps: 1000, loss: func(t int, _ *rand.Rand) float64 {
 			level := 0.05 + 0.5*math.Exp(-float64(t)/50)
 			return level + math.Exp(-math.Abs(float64(t-500)))
