@@ -75,8 +75,8 @@ const (
 // section 8.2.5):
 //
 //   - in time, against the level of the run's first 32 norms, while the loss does not
-//     improve and its elasticities, where they are measured, are large, or both from step to step without a break, which is seen before the NaN
-//     that it ends in;
+//     improve and its elasticities, where they are measured, are large, or both from step
+//     to step without a break, which is seen before the NaN that it ends in;
 //   - in depth, geometrically from the last weights to the first, while the loss does not
 //     improve, or clipping leaves next to nothing of the gradient;
 //   - forward, from some layers' inputs to others', at the run's beginning: the
@@ -167,10 +167,8 @@ func (d *exploding) Observe(s *Step, c *Course) Condition {
 		now.Runaway.observe(runaway, !runaway, 1, explodingQuiet)
 	}
 	if settled {
-		// What has left a plateau has gradients far above those on it.
-		left := d.level < c.Start()+c.now.Noise && c.Progress() > explodingProgress*math.Abs(c.Start())
 		limit := math.Log(explodingUnseen)
-		if d.hasLoss && !left {
+		if d.hasLoss {
 			limit = math.Log(explodingGrowth)
 		}
 		ordinary := c.now.Elasticity.Count > 0 && c.now.Elasticity.Most < explodingOrdinary

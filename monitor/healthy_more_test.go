@@ -80,7 +80,7 @@ func healthySignals() []recipe {
 			return (0.25 + 1.2*math.Exp(-float64(t-300)/200)) * (1 + 0.05*r.NormFloat64())
 		}, norm: func(t int, r *rand.Rand) float64 {
 			return 0.007 * math.Exp(5.3/(1+math.Exp((110-float64(t))/6))) * math.Exp(0.2*r.NormFloat64())
-		}},
+		}, edit: updating(1e-3, 20)},
 		{name: "gradients that begin tiny and grow to an ordinary elasticity, before the loss falls", steps: 1500, loss: func(t int, r *rand.Rand) float64 {
 			return 0.3 + 1.3/(1+math.Exp((float64(t)-320)/15)) + 0.01*r.NormFloat64()
 		}, norm: func(t int, r *rand.Rand) float64 {
