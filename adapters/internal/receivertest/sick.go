@@ -4,9 +4,11 @@ package receivertest
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -175,9 +177,11 @@ func Recovers(t *testing.T, status int, secrets []string, sink func(url string, 
 		s, err := sink(server.URL, Quick()...)
 		require.NoError(t, err)
 		require.NoError(t, s.Start(&monitor.Run{Name: "night"}))
-		require.NoError(t, s.Event(Event(monitor.Cliff, monitor.Firing)))
+		err = s.Event(Event(monitor.Cliff, monitor.Firing)) // which may know of it already
 		require.Eventually(t, func() bool { return s.Lost() == 1 }, Patience, Poll)
-		require.ErrorContains(t, Close(t, s), "400 Bad Request")
+		err = errors.Join(err, Close(t, s))
+		require.ErrorContains(t, err, "400 Bad Request")
+		require.Equal(t, 1, strings.Count(err.Error(), "400 Bad Request"), "said once")
 		require.Equal(t, 1, server.Tries(), "not tried again")
 	})
 	t.Run("never back", func(t *testing.T) {
