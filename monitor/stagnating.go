@@ -9,7 +9,8 @@ const stagnatingSignal = 0.3
 // stagnating fires when the loss is [stuck] while gᵀg is still strong, at least
 // 1 % of its first level: work is done in every step and no progress is made,
 // which is the mark of ill-conditioning and of a step that is far too small or
-// too long (Deep Learning, section 8.2.1). Without gradient norms a stuck loss
+// too long (Deep Learning, section 8.2.1), or when all steps together are too short for
+// more, to first order. Without gradient norms a stuck loss
 // is called stagnating too, and the summary says so.
 type stagnating struct{ stuck }
 
@@ -23,7 +24,8 @@ func (d *stagnating) Explain(e *Event) {
 	e.describe(Warning, "8.2.1", "Try learning rates 10 times higher and lower, look at the labels and the scale of the inputs, and consider an optimizer with momentum or adaptive steps.")
 	e.Values = d.values(e.State)
 	if e.State == Resolved && d.immobile {
-		e.Summary = fmt.Sprintf("The steps are longer, or there have been enough of them: to first order all together can have changed the loss by %.2g of its size, and it is at %.4g.", d.bound, d.level)
+		e.Summary = fmt.Sprintf("The steps are not too short any more: to first order all of them together can have changed the loss by %.2g of its size, and it is at %.4g; it was at %.4g at step %d.",
+			d.bound, d.level, d.now.Level, e.Since)
 		return
 	}
 	if e.State == Resolved {

@@ -52,7 +52,7 @@ func (l *Label) validate() error {
 	case l.Class == Healthy && l.Onset != 0, l.Class != Healthy && (l.Onset < 1 || l.Onset > l.Steps):
 		return fmt.Errorf("%s: a run of class %s and %d steps has its onset at step %d", l.File, l.Class, l.Steps, l.Onset)
 	case l.Leap != 0 && (l.Class != Cliffs || l.Leap < l.Onset || l.Leap > l.Steps):
-		return fmt.Errorf("%s: a run of class %s, with its onset at step %d of %d, has its leap at step %d", l.File, l.Class, l.Onset, l.Steps, l.Leap)
+		return fmt.Errorf("%s: a run of class %s, with its onset at step %d of %d, has its leap at step %d, want one of a cliff, from its onset on", l.File, l.Class, l.Onset, l.Steps, l.Leap)
 	}
 	return nil
 }

@@ -22,9 +22,9 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 
 	labels[1].Onset = 11
 	require.ErrorContains(t, corpus.Write(dir, labels), "p/b.gz: a run of class cliffs and 10 steps has its onset at step 11")
-	got, err = corpus.Read(os.DirFS(dir))
-	require.NoError(t, err)
 	labels[1].Onset = 6
 	require.ErrorContains(t, corpus.Write(dir, labels), "with its onset at step 6 of 10, has its leap at step 5")
+	got, err = corpus.Read(os.DirFS(dir))
+	require.NoError(t, err)
 	require.EqualValues(t, 4, got[1].Onset, "labels that are not valid do not replace those that are")
 }

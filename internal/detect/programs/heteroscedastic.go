@@ -104,9 +104,7 @@ const (
 // target's mean, and some about how noisy it is: of a standard deviation from about 0.06 to
 // 1. With a spread the columns are of scales from 1 to so much. A shift moves the mean.
 func (b *builder) unevenlyNoisy(rows int, tails bool) examples {
-	tailed := *b.Recipe
-	tailed.Tails = tails
-	noise := &builder{Recipe: &tailed, data: b.data}
+	noise := b.tailed(tails)
 	x, y := make([]float32, 0, rows*noisyColumns), make([]float32, rows)
 	for r := range y {
 		var v [noisyColumns]float64

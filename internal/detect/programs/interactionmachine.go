@@ -117,9 +117,7 @@ func (b *builder) offerTastes() *offerTastes {
 // offersSeen draws examples: the dense columns, scaled from Spread down to 1, and a column
 // of zeros and ones for each category.
 func (b *builder) offersSeen(o *offerTastes, rows int, deviation float64, tails bool) examples {
-	tailed := *b.Recipe
-	tailed.Tails = tails
-	noise := &builder{Recipe: &tailed, data: b.data}
+	noise := b.tailed(tails)
 	columns := offerNumbers + len(o.own)
 	x, y := make([]float32, rows*columns), make([]float32, rows)
 	for r := range y {

@@ -79,3 +79,10 @@ func (b *builder) error() float64 {
 	}
 	return b.data.NormFloat64()
 }
+
+// tailed draws from the same data with errors that have tails, or not, whatever the recipe says.
+func (b *builder) tailed(tails bool) *builder {
+	r := *b.Recipe
+	r.Tails = tails
+	return &builder{Recipe: &r, data: b.data}
+}

@@ -93,9 +93,7 @@ const (
 // whether there is an amount and its logarithm, 0 where there is none. The later columns
 // decide most. A shift moves both.
 func (b *builder) claims(rows int, tails bool) examples {
-	tailed := *b.Recipe
-	tailed.Tails = tails
-	noise := &builder{Recipe: &tailed, data: b.data}
+	noise := b.tailed(tails)
 	x, y := make([]float32, 0, rows*claimColumns), make([]float32, 0, 2*rows)
 	for range rows {
 		var v [claimColumns]float64
