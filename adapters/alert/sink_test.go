@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -187,11 +188,13 @@ func TestWhatIsRefusedIsLostAndNotTriedAgain(t *testing.T) {
 				r := b.receiver()
 				r.Repeat = time.Minute
 				s := started(t, one(r), instant...)
-				begin(t, s, monitor.Cliff)
+				err := s.Event(event(monitor.Cliff, monitor.Firing, "")) // which may know of it already
 				time.Sleep(time.Hour)
 				require.Equal(t, 1, b.attempts())
 				require.EqualValues(t, 1, s.Lost())
-				require.ErrorContains(t, s.Step(&monitor.Step{}), "alert: book refused alert GtgCliff: ")
+				err = errors.Join(err, s.Step(&monitor.Step{}))
+				require.ErrorContains(t, err, "alert: book refused alert GtgCliff: ")
+				require.Equal(t, 1, strings.Count(err.Error(), "GtgCliff"), "said once")
 				b.set(nil)
 				over(t, s, monitor.Cliff)
 				time.Sleep(time.Second)

@@ -16,7 +16,7 @@ import (
 // hide most of what it has to say.
 func bagInstances() *Program {
 	return &Program{
-		Name: "bag-instances", HeldOut: true,
+		Name: "bag-instances",
 		Plain: Recipe{Steps: 1000, Batch: 32, Rows: 3000, Optimizer: "adam", LR: 4e-3,
 			Hidden: 1, Width: 24, Activation: "relu", Gain: 1},
 		Chance: 0.5, Solved: 0.85,

@@ -26,7 +26,7 @@ func maxoutFrames() *Program {
 		return c
 	}
 	return &Program{
-		Name: "maxout-frames", HeldOut: true,
+		Name: "maxout-frames",
 		Plain: Recipe{Steps: 1100, Batch: 32, Rows: 3000, Optimizer: "adam", LR: 5e-3,
 			Hidden: 2, Width: 14, Activation: "relu", Pieces: 2, Gain: 1},
 		Chance: 1.0 / float64(len(vowelFormants)), Solved: 0.75,

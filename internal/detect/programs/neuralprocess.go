@@ -16,7 +16,7 @@ import (
 // what a certain answer at the floor would cost, so that it stays above 0.
 func neuralProcess() *Program {
 	return &Program{
-		Name: "neural-process", HeldOut: true,
+		Name: "neural-process",
 		Plain: Recipe{Steps: 1000, Batch: 24, Rows: 2000, Optimizer: "adam", LR: 5e-3,
 			Hidden: 2, Width: 32, Activation: "relu", Gain: 1, Noise: 0.1},
 		Chance: 0, Solved: 0.7,

@@ -16,7 +16,7 @@ import (
 // weighted sum decides, and it is compared with the mean of what a net makes of all of them.
 func pointerSorting() *Program {
 	return &Program{
-		Name: "pointer-sorting", HeldOut: true,
+		Name: "pointer-sorting",
 		Plain: Recipe{Steps: 1000, Batch: 32, Rows: 2000, Optimizer: "adam", LR: 3e-3,
 			Hidden: 2, Width: 32, Activation: "relu", Gain: 1},
 		Chance: 1.0 / sortedThings, Solved: 0.7,

@@ -13,7 +13,7 @@ import (
 // and an mlp reads its last state.
 func sensorFusion() *Program {
 	return &Program{
-		Name: "sensor-fusion", HeldOut: true,
+		Name: "sensor-fusion",
 		Plain: Recipe{Steps: 1000, Batch: 32, Rows: 3000, Optimizer: "adam", LR: 8e-3,
 			Hidden: 1, Width: 16, Activation: "relu", Gain: 1, Recurrent: 1, Scale: 1},
 		Chance: 0, Solved: 0.75,
