@@ -68,6 +68,7 @@ func All() []*Program {
 		pointerSorting(), neuralProcess(),
 		bagInstances(), sensorFusion(),
 		maxoutFrames(), cartpoleDynamics(),
+		maskedGrammar(), treeCells(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
