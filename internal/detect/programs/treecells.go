@@ -45,11 +45,11 @@ func treeCells() *Program {
 			fault(corpus.TooSlow, "tanh, momentum, learning rate 3e-6", func(r *Recipe) {
 				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 3e-6, 0.9
 			}),
-			fault(corpus.Vanishing, "cells of three sigmoid layers, momentum", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Optimizer, r.LR, r.Momentum = 3, "sigmoid", "sgd", 0.03, 0.9
+			fault(corpus.Vanishing, "cells of four sigmoid layers, momentum", func(r *Recipe) {
+				r.Hidden, r.Activation, r.Optimizer, r.LR, r.Momentum = 4, "sigmoid", "sgd", 0.03, 0.9
 			}),
-			fault(corpus.Vanishing, "tanh, the cell's weights times 0.1, plain gradient descent", func(r *Recipe) {
-				r.Activation, r.Recurrent, r.Optimizer, r.LR = "tanh", 0.1, "sgd", 0.05
+			fault(corpus.Vanishing, "cells of two tanh layers, their weights times 0.1, plain gradient descent", func(r *Recipe) {
+				r.Hidden, r.Activation, r.Recurrent, r.Optimizer, r.LR = 2, "tanh", 0.1, "sgd", 0.05
 			}),
 			fault(corpus.Exploding, "cells of two layers, their weights times 6", func(r *Recipe) {
 				r.Hidden, r.Recurrent, r.Optimizer, r.LR = 2, 6, "sgd", 0.05
@@ -63,7 +63,7 @@ func treeCells() *Program {
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.3", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.3 }),
 			tooFast(1000),
 			faster(300),
-			poisoned(30),
+			poisoned(8),
 			mislabelled(40),
 			nanOnce(),
 			infOnce(),
