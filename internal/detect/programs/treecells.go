@@ -69,11 +69,11 @@ func treeCells() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "readings in units up to 100 times apart, plain gradient descent", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR = 100, "sgd", 0.1
+			fault(corpus.IllConditioned, "readings in units up to 1000 times apart, plain gradient descent", func(r *Recipe) {
+				r.Spread, r.Optimizer, r.LR = 1000, "sgd", 0.1
 			}),
-			fault(corpus.IllConditioned, "readings in units up to 300 times apart, large batches", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR, r.Batch = 300, "sgd", 0.15, 160
+			fault(corpus.IllConditioned, "readings in units up to 1000 times apart, large batches", func(r *Recipe) {
+				r.Spread, r.Optimizer, r.LR, r.Batch = 1000, "sgd", 0.15, 160
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
