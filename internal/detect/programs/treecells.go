@@ -37,9 +37,9 @@ func treeCells() *Program {
 				r.Unit, r.Optimizer, r.LR, r.Momentum = 1e-9, "sgd", 0.03, 0.9
 			}).least(0.6),
 			hard("a long flat start", func(r *Recipe) {
-				r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.4, 0.4, "sgd", 0.03, 0.9, 1500
+				r.Activation, r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.42, 0.42, "sgd", 0.03, 0.9, 1800
 			}).least(0.5),
-			tuned(1000, 0.2, 0.3).least(0.75),
+			tuned(800, 0.3, 0.1).least(0.75),
 			partly(2).least(0.6),
 			tooSlow(3e-4),
 			fault(corpus.TooSlow, "tanh, momentum, learning rate 3e-6", func(r *Recipe) {
@@ -78,7 +78,7 @@ func treeCells() *Program {
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.3, 0.3, "sgd", 0.03, 0.9, 1800
+				r.Activation, r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.3, 0.3, "sgd", 0.02, 0.9, 1800
 			}),
 			steeper(4),
 			unthawed(),
