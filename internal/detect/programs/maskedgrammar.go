@@ -68,13 +68,13 @@ func maskedGrammar() *Program {
 			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
 				r.Activation, r.Optimizer, r.Momentum, r.LR, r.Clip = "tanh", "sgd", 0.99, 0.3, 0.2
 			}),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) {
-				r.Activation, r.LR = "tanh", 0.5
+			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.1, clipped", func(r *Recipe) {
+				r.Activation, r.LR, r.Clip = "tanh", 0.1, 0.2
 			}),
 			tooFast(1000),
 			faster(1000),
 			mislabelled(60),
-			poisoned(30),
+			poisoned(15),
 			nanOnce(),
 			infOnce(),
 			emptyMask(),

@@ -37,7 +37,7 @@ func treeCells() *Program {
 				r.Unit, r.Optimizer, r.LR, r.Momentum = 1e-9, "sgd", 0.03, 0.9
 			}).least(0.6),
 			hard("a long flat start", func(r *Recipe) {
-				r.Activation, r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = "tanh", 0.42, 0.42, "sgd", 0.03, 0.9, 1800
+				r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.25, 0.25, "sgd", 0.03, 0.9, 1500
 			}).least(0.5),
 			tuned(800, 0.3, 0.1).least(0.75),
 			partly(2).least(0.6),
