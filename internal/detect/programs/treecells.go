@@ -37,7 +37,7 @@ func treeCells() *Program {
 				r.Unit, r.Optimizer, r.LR, r.Momentum = 1e-9, "sgd", 0.03, 0.9
 			}).least(0.6),
 			hard("a long flat start", func(r *Recipe) {
-				r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.25, 0.25, "sgd", 0.03, 0.9, 1500
+				r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.16, 0.16, "sgd", 0.03, 0.9, 1500
 			}).least(0.5),
 			tuned(800, 0.3, 0.1).least(0.75),
 			partly(2).least(0.6),
@@ -71,10 +71,10 @@ func treeCells() *Program {
 			logOfZero(),
 			fault(corpus.IllConditioned, "readings in units up to 1000 times apart, plain gradient descent", func(r *Recipe) {
 				r.Spread, r.Optimizer, r.LR = 1000, "sgd", 0.1
-			}),
+			}).most(0.7),
 			fault(corpus.IllConditioned, "readings in units up to 1000 times apart, large batches", func(r *Recipe) {
 				r.Spread, r.Optimizer, r.LR, r.Batch = 1000, "sgd", 0.15, 160
-			}),
+			}).most(0.7),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
