@@ -80,7 +80,7 @@ func maskedGrammar() *Program {
 			emptyMask(),
 			logOfZero(),
 			fault(corpus.IllConditioned, "rare words up to 1000 times smaller, plain gradient descent", func(r *Recipe) {
-				r.Spread, r.Optimizer, r.LR = 1000, "sgd", 0.2
+				r.Spread, r.Optimizer, r.LR = 1000, "sgd", 0.3
 			}),
 			fault(corpus.IllConditioned, "tanh, rare words up to 1000 times smaller, large batches", func(r *Recipe) {
 				r.Activation, r.Spread, r.Optimizer, r.LR, r.Batch = "tanh", 1000, "sgd", 0.4, 80

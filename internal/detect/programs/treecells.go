@@ -37,7 +37,7 @@ func treeCells() *Program {
 				r.Unit, r.Optimizer, r.LR, r.Momentum = 1e-9, "sgd", 0.03, 0.9
 			}).least(0.6),
 			hard("a long flat start", func(r *Recipe) {
-				r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.16, 0.16, "sgd", 0.03, 0.9, 1500
+				r.Gain, r.Recurrent, r.Optimizer, r.LR, r.Momentum, r.Steps = 0.16, 0.16, "sgd", 0.015, 0.9, 1500
 			}).least(0.5),
 			tuned(800, 0.3, 0.1).least(0.75),
 			partly(2).least(0.6),
