@@ -69,6 +69,7 @@ func All() []*Program {
 		bagInstances(), sensorFusion(),
 		maxoutFrames(), cartpoleDynamics(),
 		maskedGrammar(), treeCells(),
+		denseBlocks(), scoreMatching(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
