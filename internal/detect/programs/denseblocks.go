@@ -17,8 +17,8 @@ import (
 func denseBlocks() *Program {
 	return &Program{
 		Name: "dense-blocks", HeldOut: true,
-		Plain: Recipe{Steps: 1200, Batch: 16, Rows: 1500, Optimizer: "sgd", LR: 0.03, Momentum: 0.9,
-			Hidden: 2, Width: 6, Activation: "relu", Gain: 1},
+		Plain: Recipe{Steps: 1000, Batch: 8, Rows: 1500, Optimizer: "sgd", LR: 0.02, Momentum: 0.9,
+			Hidden: 2, Width: 5, Activation: "relu", Gain: 1},
 		Chance: 1.0 / penClasses, Solved: 0.8,
 		Cases: []Case{
 			scheduled("warm-up"),
@@ -26,10 +26,10 @@ func denseBlocks() *Program {
 			scheduled("steps"),
 			scheduled("restarts"),
 			resized(2).least(0.7),
-			resized(64),
+			resized(40),
 			clipped(0.1, 3),
 			hard("a fifth of the labels wrong", func(r *Recipe) { r.Noise = 0.2 }).least(0.7),
-			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Momentum = 1, 0.005, 0.8 }).least(0.5),
+			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Momentum = 1, 0.01, 0.8 }).least(0.35),
 			hard("few pictures, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 60, 10 }).least(0.2),
 			hard("full batches", func(r *Recipe) { r.Rows, r.Batch = 80, 0 }).least(0.3),
 			hard("Adam, dropout and weight decay", func(r *Recipe) {
@@ -81,7 +81,7 @@ func denseBlocks() *Program {
 		},
 		build: func(b *builder) (*task, error) {
 			return &task{
-				training: b.penFigures(b.Rows, b.Noise), test: b.penFigures(300, 0),
+				training: b.penFigures(b.Rows, b.Noise), test: b.penFigures(120, 0),
 				forward: b.denselyConnected(), loss: crossEntropy, metric: accuracy,
 			}, nil
 		},
@@ -92,7 +92,7 @@ const (
 	pens       = 2
 	penShapes  = 3
 	penClasses = penShapes * penShapes
-	penSide    = 10
+	penSide    = 8
 )
 
 // penStrokes are the figures, each of some straight strokes between two places.
@@ -114,7 +114,7 @@ func (b *builder) penFigures(rows int, wrong float64) examples {
 			y[r] = y[r]*penShapes + int64(shape)
 			strength := math.Pow(b.spread(), 0.5-float64(pen))
 			for _, v := range b.penPicture(penStrokes[shape]) {
-				x = append(x, float32(strength*(v+0.25*b.data.NormFloat64())))
+				x = append(x, float32(strength*(v+0.35*b.data.NormFloat64())))
 			}
 		}
 		if b.data.Float64() < wrong {
@@ -126,10 +126,10 @@ func (b *builder) penFigures(rows int, wrong float64) examples {
 
 // penPicture draws the strokes with soft edges.
 func (b *builder) penPicture(strokes [][4]float64) (picture [penSide * penSide]float64) {
-	const thickness = 0.7
+	const thickness = 0.65
 	sin, cos := math.Sincos(b.Shift + 0.3*(2*b.data.Float64()-1))
-	size := 2.3 + 1.2*b.data.Float64()
-	across, down := 4.5+2*(b.data.Float64()-0.5), 4.5+2*(b.data.Float64()-0.5)
+	size := 2 + 0.8*b.data.Float64()
+	across, down := 3+b.data.Float64(), 3+b.data.Float64()
 	for i := range picture {
 		// The pixel's place in the figure's own units.
 		px, py := (float64(i%penSide)-across)/size, (float64(i/penSide)-down)/size
@@ -146,9 +146,8 @@ func (b *builder) penPicture(strokes [][4]float64) (picture [penSide * penSide]f
 	return picture
 }
 
-// denselyConnected is a convolution and two blocks of Hidden ones, each of which adds Width
-// maps to those that it sees; between the blocks a convolution of single pixels leaves half
-// of the maps, and the picture is halved. A linear layer sees the means of all maps.
+// denselyConnected is a convolution that halves the picture, and two blocks of Hidden ones, each of which adds Width maps to those that it sees; between the blocks a
+// convolution of single pixels leaves half of the maps. A linear layer sees the means of all.
 func (b *builder) denselyConnected() func(x *ts.Tensor, train bool) *ts.Tensor {
 	width := int64(b.Width)
 	stem, maps := b.convolution("stem", pens, width, 3, true), width
@@ -184,11 +183,10 @@ func (b *builder) denselyConnected() func(x *ts.Tensor, train bool) *ts.Tensor {
 		return h
 	}
 	return func(x *ts.Tensor, train bool) *ts.Tensor {
-		h := apply(first, b.act(stem.forward(x)))
+		h := apply(first, b.act(ts.MustConv2d(x, stem.w, stem.b, []int64{2, 2}, []int64{1, 1}, []int64{1, 1}, 1)))
 		between := b.act(transition.forward(h))
 		h.MustDrop()
-		halved := between.AvgPool2DDefault(2, true)
-		h = apply(second, halved)
+		h = apply(second, between)
 		pooled := b.drop(h.MustMeanDim([]int64{2, 3}, false, gotch.Float, true), train)
 		defer pooled.MustDrop()
 		return head.forward(pooled)
