@@ -77,7 +77,7 @@ func scoreMatching() *Program {
 				r.Gain, r.Optimizer, r.LR, r.Momentum = 0.02, "sgd", 0.055, 0.9
 			}),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
-				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Rows, r.Batch = "tanh", 0.01, "sgd", 0.05, 0.9, 500, 0
+				r.Activation, r.Gain, r.Optimizer, r.LR, r.Momentum, r.Rows, r.Batch = "tanh", 0.01, "sgd", 0.045, 0.9, 500, 0
 			}),
 			steeper(4),
 			unthawed(),
