@@ -58,22 +58,18 @@ func denseBlocks() *Program {
 			bouncing(0.5, 20).with("tanh"),
 			tooFast(100).with("tanh"),
 			faster(100).with("tanh"),
-			poisoned(10),
-			mislabelled(20),
+			poisoned(20),
+			mislabelled(2),
 			nanOnce(),
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
 			fault(corpus.IllConditioned, "tanh, one pen 50 times as strong as the other", func(r *Recipe) {
-				r.Activation, r.Spread, r.LR, r.Momentum = "tanh", 50, 0.3, 0
-			}),
-			fault(corpus.IllConditioned, "tanh, one pen 100 times as strong as the other, full batches", func(r *Recipe) {
-				r.Activation, r.Spread, r.LR, r.Momentum, r.Rows, r.Batch = "tanh", 100, 0.3, 0, 80, 0
+				r.Activation, r.Spread, r.LR, r.Momentum = "tanh", 50, 1, 0
 			}),
 			symmetric(0),
-			symmetric(0.5).with("tanh"),
-			fault(corpus.Escape, "small initialisation", func(r *Recipe) { r.Gain = 0.1 }),
-			fault(corpus.Escape, "without connections, small initialisation", func(r *Recipe) { r.Bare, r.Hidden, r.Gain = true, 1, 0.3 }),
+			fault(corpus.Escape, "small initialisation", func(r *Recipe) { r.Gain = 0.18 }),
+			fault(corpus.Escape, "without connections, small initialisation", func(r *Recipe) { r.Bare, r.Hidden, r.Gain = true, 1, 0.45 }),
 			steeper(3),
 			unthawed(),
 			negatedLoss(),
