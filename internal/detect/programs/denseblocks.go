@@ -54,8 +54,10 @@ func denseBlocks() *Program {
 			}),
 			bornDead(10),
 			killed(20),
-			fault(corpus.Oscillating, "tanh, momentum 0.99", func(r *Recipe) { r.Activation, r.LR, r.Momentum = "tanh", 0.06, 0.99 }),
-			bouncing(0.5, 20).with("tanh"),
+			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.2", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "adam", 0.2, 0
+			}),
+			bouncing(0.5, 30).with("tanh"),
 			tooFast(100).with("tanh"),
 			faster(100).with("tanh"),
 			poisoned(20),
@@ -65,11 +67,11 @@ func denseBlocks() *Program {
 			emptyMask(),
 			logOfZero(),
 			fault(corpus.IllConditioned, "tanh, one pen 50 times as strong as the other", func(r *Recipe) {
-				r.Activation, r.Spread, r.LR, r.Momentum = "tanh", 50, 1, 0
+				r.Activation, r.Spread, r.LR, r.Momentum = "tanh", 50, 2, 0
 			}),
 			symmetric(0),
-			fault(corpus.Escape, "small initialisation", func(r *Recipe) { r.Gain = 0.18 }),
-			fault(corpus.Escape, "without connections, small initialisation", func(r *Recipe) { r.Bare, r.Hidden, r.Gain = true, 1, 0.45 }),
+			fault(corpus.Escape, "small initialisation", func(r *Recipe) { r.Gain, r.Steps = 0.2, 1200 }),
+			fault(corpus.Escape, "without connections, small initialisation", func(r *Recipe) { r.Bare, r.Hidden, r.Gain, r.Steps = true, 1, 0.43, 1300 }),
 			steeper(3),
 			unthawed(),
 			negatedLoss(),
