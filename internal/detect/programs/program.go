@@ -70,6 +70,7 @@ func All() []*Program {
 		maxoutFrames(), cartpoleDynamics(),
 		maskedGrammar(), treeCells(),
 		denseBlocks(), scoreMatching(),
+		particleSprings(), sessionItems(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
