@@ -45,8 +45,8 @@ func particleSprings() *Program {
 				r.Hidden, r.Width, r.Activation = 5, 12, "sigmoid"
 				descent(r, 0.1)
 			}),
-			fault(corpus.Vanishing, "four layers of tanh in each net, initialisation times 0.15, momentum", func(r *Recipe) {
-				r.Hidden, r.Width, r.Activation, r.Gain = 4, 12, "tanh", 0.15
+			fault(corpus.Vanishing, "five layers of tanh in each net, initialisation times 0.1, momentum", func(r *Recipe) {
+				r.Hidden, r.Width, r.Activation, r.Gain = 5, 12, "tanh", 0.1
 				momentum(r, 0.02)
 			}),
 			fault(corpus.Exploding, "four layers in each net, initialisation times 4", func(r *Recipe) {
@@ -59,41 +59,48 @@ func particleSprings() *Program {
 			}),
 			bornDead(15),
 			killed(20),
-			leap(3000),
 			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum, r.Clip = "tanh", "sgd", 0.15, 0.99, 0.5
+				r.Activation, r.Optimizer, r.LR, r.Momentum, r.Clip = "tanh", "sgd", 0.25, 0.99, 0.5
 			}),
 			fault(corpus.Oscillating, "tanh, RMSProp, learning rate 0.3", func(r *Recipe) {
 				r.Activation, r.Optimizer, r.LR = "tanh", "rmsprop", 0.3
 			}),
 			bouncing(0.5, 6).with("tanh"),
-			tooFast(300).with("tanh"),
+			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 3", func(r *Recipe) {
+				r.Activation = "tanh"
+				descent(r, 3)
+			}),
+			faster(300).with("tanh"),
 			faster(100),
-			poisoned(20),
+			poisoned(5),
 			mislabelled(60),
 			nanOnce(),
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, positions in small units, full batches", func(r *Recipe) {
-				r.Activation, r.Spread, r.Batch, r.Rows, r.Steps = "tanh", 100, 0, 40, 1000
-				descent(r, 0.1)
+			fault(corpus.IllConditioned, "positions in small units, full batches", func(r *Recipe) {
+				r.Spread, r.Batch, r.Rows, r.Steps = 20, 0, 40, 1000
+				descent(r, 0.02)
 			}),
-			fault(corpus.IllConditioned, "positions in small units, batches of 32", func(r *Recipe) {
-				r.Spread, r.Batch = 100, 32
-				descent(r, 0.01)
+			fault(corpus.IllConditioned, "tanh, positions in small units, batches of 32", func(r *Recipe) {
+				// Larger weights would saturate the units.
+				r.Activation, r.Gain, r.Spread, r.Batch, r.Steps = "tanh", 0.3, 60, 32, 1000
+				descent(r, 0.15)
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
-			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) { r.Gain = 0.05; momentum(r, 0.02) }),
+			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) { r.Gain = 0.02; momentum(r, 0.045) }),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
-				r.Activation, r.Gain, r.Batch, r.Rows = "tanh", 0.05, 0, 40
-				momentum(r, 0.03)
+				r.Activation, r.Gain, r.Batch, r.Rows = "tanh", 0.02, 0, 40
+				momentum(r, 0.033)
 			}),
 			steeper(4),
 			unthawed(),
 			negatedLoss(),
-			negatedStep(),
+			fault(corpus.SignError, "gradient added, momentum", func(r *Recipe) {
+				r.Fault.Kind = NegatedStep
+				momentum(r, 3e-3)
+			}),
 		},
 		build: func(b *builder) (*task, error) {
 			return &task{

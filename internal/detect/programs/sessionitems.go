@@ -35,7 +35,7 @@ func sessionItems() *Program {
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.1 }).least(0.75),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9; momentum(r, 0.3) }).least(0.5),
 			hard("losses of millions", func(r *Recipe) { r.Unit = 1e6; momentum(r, 0.3) }).least(0.5),
-			hard("full batches", func(r *Recipe) { r.Batch, r.Rows, r.LR = 0, 80, 2e-2 }).least(0.4),
+			hard("full batches", func(r *Recipe) { r.Batch, r.Rows, r.LR = 0, 50, 2e-2 }).least(0.4),
 			hard("a long flat start", func(r *Recipe) { r.Gain = 0.4; momentum(r, 0.3) }).least(0.4),
 			tuned(1000, 0.2, 0),
 			partly(1).least(0.6),
@@ -49,23 +49,30 @@ func sessionItems() *Program {
 				r.Gain, r.Recurrent = 0.05, 0.05
 				descent(r, 0.3)
 			}),
-			fault(corpus.Exploding, "recurrence times 40, plain gradient descent", func(r *Recipe) {
-				r.Recurrent = 40
+			fault(corpus.Exploding, "recurrence times 100, plain gradient descent", func(r *Recipe) {
+				r.Recurrent = 100
 				descent(r, 0.3)
 			}),
 			fault(corpus.Exploding, "eight layers behind the states, initialisation times 5", func(r *Recipe) {
 				r.Hidden, r.Width, r.Gain = 8, 16, 5
 				descent(r, 0.1)
 			}),
+			fault(corpus.Exploding, "six layers behind the states, initialisation times 4, clipped", func(r *Recipe) {
+				r.Hidden, r.Gain, r.Clip = 6, 4, 1
+				descent(r, 1e-2)
+			}),
 			bornDead(12),
 			killed(20),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 1", func(r *Recipe) { r.Activation, r.LR = "tanh", 1 }),
 			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.Momentum, r.LR, r.Clip = "tanh", "sgd", 0.99, 1.5, 0.3
+				r.Activation, r.Optimizer, r.Momentum, r.LR, r.Clip = "tanh", "sgd", 0.99, 0.8, 0.2
 			}),
-			bouncing(0.3, 40).with("tanh"),
-			tooFast(1000).with("tanh"),
-			faster(150).with("tanh"),
+			fault(corpus.Oscillating, "tanh, RMSProp with learning rate 0.3", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR = "tanh", "rmsprop", 0.3
+			}),
+			bouncing(0.3, 70).with("tanh"),
+			tooFast(5000).with("tanh"),
+			faster(500).with("tanh"),
 			mislabelled(50),
 			injected(corpus.Poisoned, "sessions mixed up with a large weight", BadLabels, 0.6, 100, false),
 			nanOnce(),
