@@ -33,7 +33,7 @@ func sessionItems() *Program {
 			hard("few sessions, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 100, 10 }).least(0.2),
 			hard("dropout", func(r *Recipe) { r.Dropout = 0.2 }).least(0.75),
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.1 }).least(0.75),
-			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9; momentum(r, 0.3) }).least(0.5),
+			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9; momentum(r, 0.2) }).least(0.5),
 			hard("losses of millions", func(r *Recipe) { r.Unit = 1e6; momentum(r, 0.3) }).least(0.5),
 			hard("full batches", func(r *Recipe) { r.Batch, r.Rows, r.LR = 0, 50, 2e-2 }).least(0.4),
 			hard("a long flat start", func(r *Recipe) { r.Gain = 0.4; momentum(r, 0.3) }).least(0.4),
@@ -64,9 +64,6 @@ func sessionItems() *Program {
 			bornDead(12),
 			killed(20),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 1", func(r *Recipe) { r.Activation, r.LR = "tanh", 1 }),
-			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.Momentum, r.LR, r.Clip = "tanh", "sgd", 0.99, 0.8, 0.2
-			}),
 			fault(corpus.Oscillating, "tanh, RMSProp with learning rate 0.3", func(r *Recipe) {
 				r.Activation, r.Optimizer, r.LR = "tanh", "rmsprop", 0.3
 			}),
@@ -79,13 +76,13 @@ func sessionItems() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, items in scales from 1 to 1/100, full batches", func(r *Recipe) {
-				r.Activation, r.Spread, r.Batch, r.Rows = "tanh", 100, 0, 60
+			fault(corpus.IllConditioned, "tanh, items in scales from 1 to 1/2000, full batches", func(r *Recipe) {
+				r.Activation, r.Spread, r.Batch, r.Rows = "tanh", 2000, 0, 60
 				descent(r, 2)
 			}),
-			fault(corpus.IllConditioned, "items in scales from 1 to 1/100, batches of 64, momentum 0.5", func(r *Recipe) {
-				r.Spread, r.Batch = 100, 40
-				descent(r, 1)
+			fault(corpus.IllConditioned, "items in scales from 1 to 1/2000, batches of 40, momentum 0.5", func(r *Recipe) {
+				r.Spread, r.Batch = 2000, 40
+				descent(r, 2)
 				r.Momentum = 0.5
 			}),
 			symmetric(0),
@@ -101,7 +98,10 @@ func sessionItems() *Program {
 			steeper(8),
 			unthawed(),
 			negatedLoss(),
-			negatedStep(),
+			fault(corpus.SignError, "gradient added, momentum", func(r *Recipe) {
+				r.Fault.Kind = NegatedStep
+				momentum(r, 0.1)
+			}),
 		},
 		build: func(b *builder) (*task, error) {
 			return &task{
