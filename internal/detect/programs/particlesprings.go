@@ -89,7 +89,10 @@ func particleSprings() *Program {
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
-			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) { r.Gain = 0.02; momentum(r, 0.045) }),
+			fault(corpus.Escape, "four layers of tanh in each net, small initialisation, momentum", func(r *Recipe) {
+				r.Hidden, r.Width, r.Activation, r.Gain = 4, 14, "tanh", 0.16
+				momentum(r, 0.025)
+			}),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
 				r.Activation, r.Gain, r.Batch, r.Rows = "tanh", 0.02, 0, 40
 				momentum(r, 0.033)
