@@ -93,9 +93,9 @@ func particleSprings() *Program {
 				r.Hidden, r.Width, r.Activation, r.Gain = 4, 14, "tanh", 0.16
 				momentum(r, 0.025)
 			}),
-			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
-				r.Activation, r.Gain, r.Batch, r.Rows = "tanh", 0.02, 0, 40
-				momentum(r, 0.033)
+			fault(corpus.Escape, "four layers of tanh in each net, small initialisation, full batches", func(r *Recipe) {
+				r.Hidden, r.Width, r.Activation, r.Gain, r.Batch, r.Rows = 4, 14, "tanh", 0.165, 0, 30
+				momentum(r, 0.025)
 			}),
 			steeper(4),
 			unthawed(),

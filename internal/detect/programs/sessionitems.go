@@ -64,10 +64,10 @@ func sessionItems() *Program {
 			bornDead(12),
 			killed(20),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 1", func(r *Recipe) { r.Activation, r.LR = "tanh", 1 }),
-			fault(corpus.Oscillating, "tanh, RMSProp with learning rate 0.3", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR = "tanh", "rmsprop", 0.3
+			fault(corpus.Oscillating, "tanh, RMSProp with learning rate 0.5", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR = "tanh", "rmsprop", 0.5
 			}),
-			bouncing(0.3, 70).with("tanh"),
+			bouncing(0.3, 50).with("tanh"),
 			tooFast(5000).with("tanh"),
 			faster(500).with("tanh"),
 			mislabelled(50),
@@ -76,12 +76,12 @@ func sessionItems() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, popular items weigh 50 times as much, full batches", func(r *Recipe) {
-				r.Activation, r.Spread, r.Batch, r.Rows = "tanh", 50, 0, 60
+			fault(corpus.IllConditioned, "tanh, popular items weigh 200 times as much, full batches", func(r *Recipe) {
+				r.Activation, r.Spread, r.Batch, r.Rows = "tanh", 200, 0, 60
 				descent(r, 2)
 			}),
-			fault(corpus.IllConditioned, "popular items weigh 50 times as much, batches of 40, momentum 0.5", func(r *Recipe) {
-				r.Spread, r.Batch = 50, 40
+			fault(corpus.IllConditioned, "popular items weigh 200 times as much, batches of 40, momentum 0.5", func(r *Recipe) {
+				r.Spread, r.Batch = 200, 40
 				descent(r, 2)
 				r.Momentum = 0.5
 			}),
