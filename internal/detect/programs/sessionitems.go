@@ -64,10 +64,9 @@ func sessionItems() *Program {
 			bornDead(12),
 			killed(20),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 1", func(r *Recipe) { r.Activation, r.LR = "tanh", 1 }),
-			fault(corpus.Oscillating, "tanh, RMSProp with learning rate 0.5", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR = "tanh", "rmsprop", 0.5
+			fault(corpus.Oscillating, "tanh, RMSProp with learning rate 0.8", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR = "tanh", "rmsprop", 0.8
 			}),
-			bouncing(0.3, 50).with("tanh"),
 			tooFast(5000).with("tanh"),
 			faster(500).with("tanh"),
 			mislabelled(50),
