@@ -89,10 +89,6 @@ func particleSprings() *Program {
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
-			fault(corpus.Escape, "four layers of tanh in each net, small initialisation, momentum", func(r *Recipe) {
-				r.Hidden, r.Width, r.Activation, r.Gain = 4, 14, "tanh", 0.152
-				momentum(r, 0.025)
-			}),
 			fault(corpus.Escape, "four layers of tanh in each net, small initialisation, full batches", func(r *Recipe) {
 				r.Hidden, r.Width, r.Activation, r.Gain, r.Batch, r.Rows = 4, 14, "tanh", 0.165, 0, 30
 				momentum(r, 0.025)

@@ -79,10 +79,9 @@ func sessionItems() *Program {
 				r.Activation, r.Spread, r.Batch, r.Rows = "tanh", 200, 0, 60
 				descent(r, 2)
 			}),
-			fault(corpus.IllConditioned, "popular items weigh 200 times as much, batches of 40, momentum 0.5", func(r *Recipe) {
-				r.Spread, r.Batch = 200, 40
-				descent(r, 2)
-				r.Momentum = 0.5
+			fault(corpus.IllConditioned, "tanh, popular items weigh 200 times as much, batches of 40", func(r *Recipe) {
+				r.Activation, r.Spread, r.Batch = "tanh", 200, 40
+				descent(r, 3)
 			}),
 			symmetric(0),
 			symmetric(1).with("tanh"),
@@ -116,7 +115,7 @@ const (
 	sessionRange   = 7 // items of a group
 	sessionStock   = sessionGroups * sessionRange
 	sessionClicks  = 6 // after each of which the next one is told
-	sessionPopular = 2 // of each group
+	sessionPopular = 1 // of each group
 	sessionNumbers = 12
 )
 
