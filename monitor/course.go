@@ -436,6 +436,9 @@ func (c *Course) restore(data []byte) error {
 	if len(fresh.Elasticity.Peaks) != len(c.slope.index) {
 		return fmt.Errorf("it has elasticities of %d weights and the run has %d", len(fresh.Elasticity.Peaks), len(c.slope.index))
 	}
+	if at := fresh.Elasticity.Param; at < 0 || at >= max(len(fresh.Params), 1) {
+		return fmt.Errorf("the largest elasticity is that of parameter %d of %d", at, len(fresh.Params))
+	}
 	if len(fresh.Updates.Marks) != len(fresh.History.Means) {
 		return fmt.Errorf("it has bounds of %d blocks of losses and the history has %d", len(fresh.Updates.Marks), len(fresh.History.Means))
 	}

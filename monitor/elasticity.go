@@ -24,6 +24,9 @@ type elasticity struct {
 	// that were 0 at first.
 	Quarter float64 `json:"quarter"`
 	Most    float64 `json:"most"`
+	// Now is the largest that the last measurement found, and Param where.
+	Now   float64 `json:"now"`
+	Param int     `json:"param"`
 }
 
 // observe takes what one step measured.
@@ -39,10 +42,14 @@ func (e *elasticity) observe(s *slope, values, norms []Number) {
 		}
 	}
 	e.Count++
+	e.Now = 0
 	seen := 0
 	for at, i := range s.index {
 		if v, ok := measure(values[i]); ok && e.Peaks[at] >= 0 {
 			e.Peaks[at] = max(e.Peaks[at], v)
+			if v > e.Now {
+				e.Now, e.Param = v, i
+			}
 		}
 		if e.Peaks[at] > 0 {
 			s.sizes[seen%depthSeen] = e.Peaks[at]

@@ -55,6 +55,14 @@ const (
 	// is, along such a line, for explodingDepthStay records.
 	explodingClipped      = 1e-3
 	explodingClippedDepth = 10
+	// explodingCut is what clipping leaves of the gradient's length at most, and
+	// explodingSteep the elasticity of the loss that some weight has at least, after
+	// explodingSteepFrom records, while the loss has come down by less than
+	// explodingSteepProgress of its start, for explodingDepthStay records.
+	explodingCut           = 0.03
+	explodingSteep         = 30
+	explodingSteepFrom     = 200
+	explodingSteepProgress = 0.4
 	// explodingBeyond is how many times its baseline the gradient norm is where no loss
 	// makes it healthy.
 	explodingBeyond = 1e8
@@ -79,6 +87,9 @@ const (
 //     to step without a break, which is seen before the NaN that it ends in;
 //   - in depth, geometrically from the last weights to the first, while the loss does not
 //     improve, or clipping leaves next to nothing of the gradient;
+//   - everywhere: a weight that changes by 1 % of its size changes the loss by a third of its
+//     own, to first order, clipping leaves next to nothing of the gradient, and the loss
+//     hardly improves;
 //   - forward, from some layers' inputs to others', at the run's beginning: the
 //     signal that explodes makes gradients that do, in every layer alike, and clipping
 //     hides neither;
@@ -96,7 +107,10 @@ type exploding struct {
 	radius              radius
 	forward             forward
 	thrown              float64
+	elasticity          float64
+	factor              float64 // what clipping left
 	hasLoss, clipped    bool
+	steepest            int
 	first, last         string
 }
 
@@ -108,6 +122,7 @@ type explodingState struct {
 	Thrown  latch `json:"thrown"`
 	Radius  latch `json:"radius"`
 	Clipped latch `json:"clipped"`
+	Steep   latch `json:"steep"`
 	// ThrownFor is how many records it is since.
 	ThrownFor int64  `json:"thrown_for"`
 	Loss      ascent `json:"loss"`
@@ -184,10 +199,19 @@ func (d *exploding) Observe(s *Step, c *Course) Condition {
 		now.Depth.observe(trend && stuck, depth.Gain < explodingCalm*limit || c.progressed(2*explodingProgress),
 			explodingDepthStay, explodingQuiet)
 	}
-	d.clipped = s.Clip.Clipped && s.Clip.Factor.Or(1) < explodingClipped
+	d.factor = 1
+	if s.Clip.Clipped {
+		d.factor = s.Clip.Factor.Or(1)
+	}
+	d.clipped = d.factor < explodingClipped
 	d.observeStart(c, norm, settled)
 	steep := c.grads && c.now.Depth.Gain > math.Log(explodingClippedDepth) && c.now.Depth.Fit > explodingFit && c.now.Depth.Records >= early
 	now.Clipped.observe(d.clipped && steep, !d.clipped || !steep, explodingDepthStay, explodingQuiet)
+	d.elasticity, d.steepest = c.now.Elasticity.Now, c.now.Elasticity.Param
+	now.Steep.observe(d.hasLoss && d.factor < explodingCut && d.elasticity > explodingSteep &&
+		c.now.Records >= explodingSteepFrom && !c.progressed(explodingSteepProgress),
+		d.factor > explodingCut || d.elasticity < explodingCalm*explodingSteep || c.progressed(1.5*explodingSteepProgress),
+		explodingDepthStay, explodingQuiet)
 	d.radius, _ = c.now.Curvature.radius()
 	// A radius that only grew is what steps that are too long have made of it.
 	d.now.Radius.observe(d.hasLoss && min(d.radius.Radius, d.radius.First) > explodingRadius && c.now.Records >= explodingRadiusFrom &&
@@ -202,7 +226,7 @@ func (d *exploding) Observe(s *Step, c *Course) Condition {
 // goesOn says whether the gradients explode still, other than in the first steps alone.
 func (d *exploding) goesOn() bool {
 	now := &d.now
-	return now.Time.On || now.Runaway.On || now.Depth.On || now.Forward.On || now.Radius.On || now.Clipped.On
+	return now.Time.On || now.Runaway.On || now.Depth.On || now.Forward.On || now.Radius.On || now.Clipped.On || now.Steep.On
 }
 
 // accounts says that what else is wrong is a consequence of these gradients: long after the
@@ -255,6 +279,12 @@ func (d *exploding) Explain(e *Event) {
 			rest = "clipping leaves less than a thousandth of it"
 		}
 		e.Summary = fmt.Sprintf("The gradient grows through depth: that of %s is about %.3g times that of %s, and %s.", d.first, gain, d.last, rest)
+	case now.Steep.On && !now.Time.On && !now.Forward.On:
+		e.Values["elasticity"], e.Values["factor"] = d.elasticity, d.factor
+		e.Param = d.run.Params[d.steepest].Name
+		e.Advice = "Initialise the weights for the activation that they have (He and others 2015), or add normalisation layers: clipping alone does not help here."
+		e.Summary = fmt.Sprintf("The loss is too steep to learn on: a change of %s by 1 %% of its size changes it by about %.0f %%, to first order, and clipping leaves %.2g of the gradient.",
+			e.Param, d.elasticity, d.factor)
 	case now.Time.On:
 		e.Summary = fmt.Sprintf("The gradient norm has grown to %.3g times the level that the run began with and stays there, and the loss does not improve.",
 			growth)

@@ -46,6 +46,18 @@ func thrownAway(factor float64, steps int) func(int, *rand.Rand) float64 {
 	}
 }
 
+// cutTo has clipping leave that share of every gradient.
+func cutTo(factor float64) func(int, *Step, *rand.Rand) {
+	return func(_ int, s *Step, _ *rand.Rand) {
+		s.Clip = Clip{Policy: "norm", Clipped: true, Factor: Known(factor), Threshold: Known(factor)}
+	}
+}
+
+// steep has some weight on which the loss depends steeply, with clipping that bites hard.
+func steep() func(int, *Step, *rand.Rand) {
+	return chained(cutTo(0.004), depends(50, 20, 150, 3, 1))
+}
+
 func explodingFaults() []fault {
 	flat := learning(2.3, 2.25, 50, 0.02)
 	return []fault{
@@ -66,7 +78,7 @@ func explodingFaults() []fault {
 			Exploding, 16, 16, true, []Kind{CriticalPoint}},
 		{recipe{name: "forward, clipped", steps: 200, loss: flat, norm: plainNorm, edit: func(t int, s *Step, r *rand.Rand) {
 			growing(9)(t, s, r)
-			s.Clip = Clip{Policy: "norm", Clipped: true, Factor: Known(1e-3), Threshold: Known(1e-3)}
+			cutTo(1e-3)(t, s, r)
 		}}, Exploding, 16, 16, false, nil},
 		{recipe{name: "in the first steps", steps: 150, loss: flat, norm: thrownAway(1e6, 5)}, Exploding, 32, 32, false, nil},
 		{recipe{name: "in the first steps, and never over", steps: 1500, loss: flat, norm: thrownAway(1e6, 5)}, Exploding, 32, 32, false, []Kind{Stagnating}},
@@ -80,6 +92,13 @@ func explodingFaults() []fault {
 			}
 			return []float64{1}
 		})}, Exploding, 299, 299, true, nil},
+		{recipe{name: "too steep everywhere, clipped", steps: 900, loss: learning(27, 20, 500, 0.5), norm: plainNorm, edit: steep()},
+			Exploding, 298, 310, false, nil},
+		{recipe{name: "too steep, and mended", steps: 1200, loss: after(400, flat, learning(2.25, 0.3, 200, 0.02)), norm: plainNorm, edit: func(t int, s *Step, r *rand.Rand) {
+			if t < 400 {
+				steep()(t, s, r)
+			}
+		}}, Exploding, 298, 310, true, nil},
 		{recipe{name: "runaway into NaN", steps: 200, loss: func(t int, r *rand.Rand) float64 {
 			return 2.3 * math.Exp(3*float64(t))
 		}, norm: func(t int, _ *rand.Rand) float64 { return math.Exp(3 * float64(t)) }, edit: func(t int, s *Step, _ *rand.Rand) {
@@ -143,6 +162,10 @@ func TestExplodingNearMisses(t *testing.T) {
 			}
 			return plainNorm(t, r)
 		}},
+		{name: "steep, and not clipped", edit: depends(50, 20, 150, 3, 1)},
+		{name: "steep, and clipped a little", edit: chained(cutTo(0.05), depends(50, 20, 150, 3, 1))},
+		{name: "clipped hard, and not steep", edit: chained(cutTo(0.004), depends(50, 20, 20, 3, 1))},
+		{name: "steep and clipped hard, and it learns", loss: learning(2.3, 0.3, 100, 0.02), edit: steep()},
 		{name: "a spectral radius above 1", edit: recurring(always(5))},
 		{name: "a spectral radius that has grown", edit: recurring(func(t int) []float64 { return []float64{min(1+float64(t)/20, 20)} })},
 		{name: "a large spectral radius, and it learns", loss: plainLoss, edit: recurring(always(15))},
@@ -187,6 +210,12 @@ func TestExplodingSaysTheNumbers(t *testing.T) {
 	require.Empty(t, e.Param)
 	require.Contains(t, e.Summary, "what some layers are given is about 101 in size, 81 times what others are.")
 	require.Contains(t, e.Advice, "clipping alone does not help here")
+
+	e = fired("too steep everywhere, clipped")
+	require.InDelta(t, 150, e.Values["elasticity"], 50)
+	require.InDelta(t, 0.004, e.Values["factor"], 0)
+	require.Equal(t, "layer2.weight", e.Param)
+	require.Contains(t, e.Summary, "and clipping leaves 0.004 of the gradient.")
 
 	e = fired("in the first steps")
 	require.InEpsilon(t, 1e6, e.Values["first"], 1)

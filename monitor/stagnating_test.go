@@ -44,6 +44,9 @@ func stagnatingFaults() []fault {
 		{recipe{name: "nothing but a constant", steps: 3000, loss: chance, norm: plainNorm, edit: chained(faint(0.05), toAndFro(0, 0))},
 			Stagnating, 600, 1000, false, nil},
 		{recipe{name: "a very long flat start", steps: 6000, loss: logistic(0.69, 0.1, 3000, 0.005), norm: plainNorm}, Stagnating, 600, 1000, true, nil},
+		{recipe{name: "a quick first gain, and gradients that agree", steps: 4000, loss: func(t int, r *rand.Rand) float64 {
+			return logistic(2.6, 0.5, 2000, 0.04)(t, r) + 0.3*math.Exp(-float64(t)/15)
+		}, norm: plainNorm, edit: toAndFro(0.3, 0.25)}, Stagnating, 600, 1000, true, nil},
 		{slowly(), Stagnating, 600, 650, true, nil},
 	}
 }
@@ -61,6 +64,20 @@ func TestStagnating(t *testing.T) {
 	recipe{name: "fine-tuned, from a start that was a little worse", steps: 5000, loss: learning(0.37, 0.3, 200, 0.05), norm: plainNorm}.silent(t, Stagnating)
 	recipe{name: "weights that get less, and noise", steps: 5000, loss: learning(2.33, 2.303, 30, 0.01), norm: plainNorm,
 		edit: chained(faint(0.15), toAndFro(0, 0))}.silent(t, Stagnating)
+	// A first gain that is all there is to be had.
+	gain := func(noise float64) func(int, *rand.Rand) float64 {
+		return func(t int, r *rand.Rand) float64 { return 2.6 + 0.6*math.Exp(-float64(t)/30) + noise*r.NormFloat64() }
+	}
+	for name, p := range map[string]recipe{
+		"gradients that are noise":       {loss: gain(0.04), norm: plainNorm, edit: toAndFro(0.05, 0.05)},
+		"gradients that agree in turns":  {loss: gain(0.04), norm: plainNorm, edit: toAndFro(0.3, 0)},
+		"gradients that shrink":          {loss: gain(0), norm: fading(1, 1e-3, 100, 0.1), edit: toAndFro(0.9, 0.9)},
+		"losses that vary":               {loss: gain(0.15), norm: plainNorm, edit: toAndFro(0.3, 0.25)},
+		"a third of the loss is learned": {loss: learning(4.5, 2.6, 30, 0.04), norm: plainNorm, edit: toAndFro(0.3, 0.25)},
+	} {
+		p.name, p.steps = name, 5000
+		p.silent(t, Stagnating)
+	}
 	// Thrown up at first, and it learned all the same.
 	recipe{name: "catapult", steps: 5000, loss: func(t int, r *rand.Rand) float64 {
 		if t == 0 {

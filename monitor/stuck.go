@@ -37,6 +37,14 @@ const (
 	// the weights get at most where nothing but a constant answer is learned. That its
 	// gradients are noise is then no sign of a model that has converged.
 	stuckConstant = 0.1
+	// stalledGain is the share of its start by which the loss may have come down at first where
+	// it is flat ever since, by less than stalledFall, and the gradients of successive batches
+	// have a mean cosine of stalledCosine and half of it at lag two. The deviation of the
+	// losses is less than stalledNoise of their level.
+	stalledGain   = 0.3
+	stalledFall   = 0.02
+	stalledCosine = 0.2
+	stalledNoise  = 0.04
 	// stuckQuiet is how many records at a better level end it.
 	stuckQuiet = 32
 	// stuckShrunk is the share of its first level below which gᵀg has shrunk to
@@ -118,7 +126,7 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 		constant := c.now.Depth.Records >= early && c.now.Depth.Reach < math.Log(stuckConstant)
 		noise = !shrunk && !c.related() && !constant
 	}
-	if !d.immobile && (noise || !flat(c, fall, late, err)) || shrunk != (d.hasNorm && d.ratio < stuckShrunk) {
+	if !d.immobile && (noise || !flat(c, fall, late, err)) && (shrunk || !d.stalled(c, fall, late, err)) || shrunk != (d.hasNorm && d.ratio < stuckShrunk) {
 		return Clear
 	}
 	now.Level, now.Immobile, d.level, d.fall, d.start = late, d.immobile, late, fall, start
@@ -147,6 +155,19 @@ func flat(c *Course, fall, late, err float64) bool {
 		math.Abs(h.quarters()[0]-late)+err < stuckProgress*size &&
 		start-late < stuckProgress*size+stuckStart*noise &&
 		late-slices.Min(h.Means) < stuckProgress*size+block
+}
+
+// stalled says whether the loss has been flat since a first, quick gain, which is all that a
+// constant answer is worth, while the gradients of successive batches still agree about
+// where to go: one that has converged has nothing but noise left, or none that is strong.
+func (d *stuck) stalled(c *Course, fall, late, err float64) bool {
+	now, start := &c.now.Successive, began(c, late)
+	recent, _, ok := c.Signal()
+	recent2, _ := now.Cosines2.mean()
+	size := math.Abs(start)
+	return ok && now.Count >= stuckRecords/2 && min(now.Slow, recent) > stalledCosine && recent2 > stalledCosine/2 &&
+		start-late < stalledGain*size && c.now.Noise < stalledNoise*math.Abs(late) &&
+		math.Abs(fall)+err < stalledFall*size && math.Abs(c.now.History.quarters()[0]-late) < stuckProgress*size
 }
 
 // values are the numbers of both kinds' events.
