@@ -89,7 +89,7 @@ const (
 //     improve, or clipping leaves next to nothing of the gradient;
 //   - everywhere: a weight that changes by 1 % of its size changes the loss by a third of its
 //     own, to first order, clipping leaves next to nothing of the gradient, and the loss
-//     hardly improves;
+//     hardly improves; which is a warning, since nothing breaks;
 //   - forward, from some layers' inputs to others', at the run's beginning: the
 //     signal that explodes makes gradients that do, in every layer alike, and clipping
 //     hides neither;
@@ -123,6 +123,8 @@ type explodingState struct {
 	Radius  latch `json:"radius"`
 	Clipped latch `json:"clipped"`
 	Steep   latch `json:"steep"`
+	On      bool  `json:"on,omitempty"`
+	Mild    bool  `json:"mild,omitempty"` // it began as steepness that clipping holds in check
 	// ThrownFor is how many records it is since.
 	ThrownFor int64  `json:"thrown_for"`
 	Loss      ascent `json:"loss"`
@@ -217,16 +219,23 @@ func (d *exploding) Observe(s *Step, c *Course) Condition {
 	d.now.Radius.observe(d.hasLoss && min(d.radius.Radius, d.radius.First) > explodingRadius && c.now.Records >= explodingRadiusFrom &&
 		(!c.progressed(explodingRadiusProgress) || c.flat()) && !c.won(d.level),
 		d.radius.Radius < explodingCalm*explodingRadius || c.won(d.level), explodingDepthStay, explodingQuiet)
-	if d.goesOn() || now.Thrown.On {
+	on := d.goesOn() || now.Thrown.On
+	if on && !now.On {
+		now.Mild = now.Steep.On && !d.explodes() && !now.Thrown.On
+	}
+	if now.On = on; on {
 		return Holding
 	}
 	return Clear
 }
 
 // goesOn says whether the gradients explode still, other than in the first steps alone.
-func (d *exploding) goesOn() bool {
+func (d *exploding) goesOn() bool { return d.explodes() || d.now.Steep.On }
+
+// explodes is the same without those that clipping holds in check, though nothing is learned.
+func (d *exploding) explodes() bool {
 	now := &d.now
-	return now.Time.On || now.Runaway.On || now.Depth.On || now.Forward.On || now.Radius.On || now.Clipped.On || now.Steep.On
+	return now.Time.On || now.Runaway.On || now.Depth.On || now.Forward.On || now.Radius.On || now.Clipped.On
 }
 
 // accounts says that what else is wrong is a consequence of these gradients: long after the
@@ -255,7 +264,11 @@ func (d *exploding) observeStart(c *Course, norm float64, settled bool) {
 }
 
 func (d *exploding) Explain(e *Event) {
-	e.describe(Critical, "8.2.5", "Lower the learning rate and clip the gradient norm; then look at the initialisation, or add normalisation layers.")
+	severity := Critical
+	if d.now.Mild {
+		severity = Warning
+	}
+	e.describe(severity, "8.2.5", "Lower the learning rate and clip the gradient norm; then look at the initialisation, or add normalisation layers.")
 	growth, gain := math.Exp(min(d.growth, 400)), math.Exp(min(d.gain, 400))
 	e.Values = map[string]float64{"growth": growth}
 	if d.hasLoss {
@@ -279,7 +292,7 @@ func (d *exploding) Explain(e *Event) {
 			rest = "clipping leaves less than a thousandth of it"
 		}
 		e.Summary = fmt.Sprintf("The gradient grows through depth: that of %s is about %.3g times that of %s, and %s.", d.first, gain, d.last, rest)
-	case now.Steep.On && !now.Time.On && !now.Forward.On:
+	case now.Steep.On && !d.explodes() && !now.Thrown.On:
 		e.Values["elasticity"], e.Values["factor"] = d.elasticity, d.factor
 		e.Param = d.run.Params[d.steepest].Name
 		e.Advice = "Initialise the weights for the activation that they have (He and others 2015), or add normalisation layers: clipping alone does not help here."

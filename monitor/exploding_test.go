@@ -192,7 +192,7 @@ func TestExplodingSaysTheNumbers(t *testing.T) {
 			if f.name == name {
 				for _, e := range observe(f.run(), f.make(1)) {
 					if e.Kind == Exploding {
-						require.Equal(t, Critical, e.Severity)
+						require.Equal(t, name != "too steep everywhere, clipped", e.Severity == Critical)
 						require.Equal(t, "8.2.5", e.Section)
 						return e
 					}
@@ -228,6 +228,22 @@ func TestExplodingSaysTheNumbers(t *testing.T) {
 	require.Equal(t, "rnn.weight_hh_l1", e.Param)
 	require.Contains(t, e.Summary, "The recurrent weights rnn.weight_hh_l1 have a spectral radius of 15,")
 	require.Contains(t, e.Advice, "orthogonal")
+}
+
+// Steepness that clipping holds in check is a warning when it begins and when it ends.
+func TestExplodingIsMildWhereNothingBreaks(t *testing.T) {
+	for _, f := range explodingFaults() {
+		if f.name != "too steep, and mended" {
+			continue
+		}
+		var got []Severity
+		for _, e := range observe(f.run(), f.make(1)) {
+			if e.Kind == Exploding {
+				got = append(got, e.Severity)
+			}
+		}
+		require.Equal(t, []Severity{Warning, Warning}, got)
+	}
 }
 
 // Long after the first steps the run has troubles of its own.
