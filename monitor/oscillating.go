@@ -57,6 +57,14 @@ const (
 	oscillatingFling     = 0.1
 	oscillatingFlung     = 0.3
 	oscillatingWildSwing = 0.1
+	// oscillatingStill is the share of its level in the first quarter of the run that the loss
+	// is at least at where it never made progress since, above oscillatingStillHigh of its
+	// start, while it swings by oscillatingStillSwing of its level and some weight is changed
+	// by oscillatingStillUpdate of its norm in a step.
+	oscillatingStill       = 0.85
+	oscillatingStillHigh   = 0.5
+	oscillatingStillSwing  = 0.2
+	oscillatingStillUpdate = 0.05
 	// oscillatingCalm is the share of these limits below which it has ended.
 	oscillatingCalm = 0.5
 	// oscillatingRecords is how many losses there must be, and oscillatingQuiet how
@@ -77,7 +85,8 @@ const (
 //     not small (for plain gradients ρ is the business of ill_conditioned);
 //   - the cosines between successive gradients: near -1 for one step apart and near
 //     1 for two, the gradient points to where the step came from;
-//   - the update-to-weight ratio: steps about as long as the weights;
+//   - the update-to-weight ratio: steps about as long as the weights, or no more than a
+//     twentieth where the loss swings far and wide and never came down after its first gain;
 //   - the loss itself, which has never come back to anywhere near where it began.
 //
 // At the edge of stability (Cohen et al. 2021) the first two hold in runs that
@@ -87,6 +96,7 @@ type oscillating struct {
 	memory[oscillatingState]
 	rho, cosine, cosine2, update, bound float64
 	worse, risen                        bool // the loss is above where it began, or far above
+	still                               bool // it swings where it was in the run's first quarter
 	level, start, swing                 float64
 	why                                 string
 }
@@ -126,14 +136,16 @@ func (d *oscillating) Observe(_ *Step, c *Course) Condition {
 	d.worse = initial > 0 && late-err > worse*d.start
 	d.risen = initial > 0 && late-err > max(oscillatingRisen*c.Start(), c.Start()+c.now.Noise) ||
 		initial > 0 && late-err > max(oscillatingLost*c.Start(), oscillatingWorse*slices.Min(h.Means))
+	first := h.quarters()[0]
+	d.still = d.swing > oscillatingStillSwing && late > oscillatingStill*first && first > 0 && late > oscillatingStillHigh*c.Start()
 	if now.Latch.On {
 		calm := d.tooLong(c, oscillatingCalm) == ""
 		better := late < min(now.Level, c.Start())-max(stuckProgress*math.Abs(c.Start()), c.now.Noise)
 		return now.Latch.observe(false, !d.worse && (calm || better && !d.wild(c, oscillatingCalm)), 1, oscillatingQuiet)
 	}
 	d.why = d.tooLong(c, 1)
-	kept := h.quarters()[0]-late > max(err, stuckFall*math.Abs(c.Start()))
-	learned := !d.worse && !d.wild(c, 1) && (d.why != "cosine" && kept || c.learning() && (d.why != "cosine" || c.won(late)))
+	kept := first-late > max(err, stuckFall*math.Abs(c.Start()))
+	learned := !d.worse && !d.wild(c, 1) && d.why != "still" && (d.why != "cosine" && kept || c.learning() && (d.why != "cosine" || c.won(late)))
 	swings := d.why != "" && d.swing > oscillatingSwing && fall <= err && !learned
 	condition := now.Latch.observe(swings, !swings, 2, oscillatingQuiet)
 	now.Level = late
@@ -176,7 +188,10 @@ func (d *oscillating) tooLong(c *Course, share float64) string {
 		if d.update = k.Ratios.median(); d.update > share*update {
 			return "update"
 		}
-		if most := k.most(); most > share*oscillatingFling && k.Last > share*oscillatingFlung {
+		if most := k.most(); d.still && most > share*oscillatingStillUpdate {
+			d.update = most
+			return "still"
+		} else if most > share*oscillatingFling && k.Last > share*oscillatingFlung {
 			d.update = most
 			return "update"
 		}

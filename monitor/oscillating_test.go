@@ -34,6 +34,13 @@ func updating(ratio float64, every int) func(int, *Step, *rand.Rand) {
 	}
 }
 
+// restless comes down in its first steps and swings since then.
+func restless(swing float64) func(int, *rand.Rand) float64 {
+	return func(t int, r *rand.Rand) float64 {
+		return (0.7 + 0.5*math.Exp(-float64(t)/10)) * math.Exp(swing*r.NormFloat64())
+	}
+}
+
 func oscillatingFaults() []fault {
 	swinging := func(_ int, r *rand.Rand) float64 { return 1.1 + 0.2*r.NormFloat64() }
 	thrown := func(t int, r *rand.Rand) float64 {
@@ -104,6 +111,8 @@ func oscillatingFaults() []fault {
 		{recipe{name: "steps as long as the weights", steps: 2000, loss: swinging, norm: plainNorm, edit: updating(0.6, 50)},
 			Oscillating, 500, 620, false, nil},
 		{recipe{name: "preconditioned", steps: 2000, loss: swinging, norm: plainNorm, edit: preconditioned},
+			Oscillating, 500, 700, false, nil},
+		{recipe{name: "no progress since its first steps, in steps that are somewhat long", steps: 2000, loss: restless(0.35), norm: plainNorm, edit: updating(0.07, 50)},
 			Oscillating, 500, 700, false, nil},
 		{recipe{name: "what was won is lost", steps: 2000, loss: lost, norm: plainNorm, edit: updating(0.05, 50)}, Oscillating, 500, 700, false, nil},
 		{recipe{name: "thrown up far, and only back", steps: 2000, loss: back, norm: plainNorm, edit: updating(0.05, 50)}, Oscillating, 500, 620, false, []Kind{Exploding}},
@@ -199,6 +208,14 @@ func TestOscillating(t *testing.T) {
 	recipe{name: "what was won is lost, with short steps", steps: 2000, loss: func(t int, r *rand.Rand) float64 {
 		return 1.2 - 0.6*math.Exp(-math.Pow(float64(t-150)/100, 2)) + 0.2*r.NormFloat64()
 	}, norm: plainNorm, edit: updating(0.005, 50)}.silent(t, Oscillating)
+	recipe{name: "no progress since its first steps, in short steps", steps: 2000, loss: restless(0.35), norm: plainNorm, edit: updating(0.02, 50)}.silent(t, Oscillating)
+	recipe{name: "no progress since its first steps, and hardly swings", steps: 2000, loss: restless(0.1), norm: plainNorm, edit: updating(0.07, 50)}.silent(t, Oscillating)
+	recipe{name: "progress since its first steps", steps: 1200, loss: func(t int, r *rand.Rand) float64 {
+		return restless(0.35)(t, r) * math.Exp(-float64(t)/800)
+	}, norm: plainNorm, edit: updating(0.07, 50)}.silent(t, Oscillating)
+	recipe{name: "half of it is learned", steps: 2000, loss: func(t int, r *rand.Rand) float64 {
+		return restless(0.35)(t, r) + 1.5*math.Exp(-float64(t)/10)
+	}, norm: plainNorm, edit: updating(0.07, 50)}.silent(t, Oscillating)
 	// A catapult comes back.
 	recipe{name: "catapult", steps: 3000, loss: func(t int, r *rand.Rand) float64 {
 		return (0.1 + 0.2*math.Exp(-float64(t)/300) + 3*math.Exp(-math.Pow(float64(t-30)/20, 2))) * (1 + 0.05*r.NormFloat64())
