@@ -71,6 +71,7 @@ func All() []*Program {
 		maskedGrammar(), treeCells(),
 		denseBlocks(), scoreMatching(),
 		particleSprings(), sessionItems(),
+		hyperRegression(), neuralODE(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
