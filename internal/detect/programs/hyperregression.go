@@ -35,12 +35,12 @@ func hyperRegression() *Program {
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.1 }),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9; momentum(r, 0.02) }).least(0.7),
 			hard("losses of millions", func(r *Recipe) { r.Unit, r.Clip = 1e6, 1e6; momentum(r, 0.02) }).least(0.7),
-			hard("full batches", func(r *Recipe) { r.Batch, r.Rows = 0, 120 }).least(0.6),
+			hard("full batches", func(r *Recipe) { r.Batch, r.Rows = 0, 400 }).least(0.6),
 			hard("a long flat start", func(r *Recipe) { r.Gain = 0.3; momentum(r, 0.03) }).least(0.5),
 			tuned(800, 0.2, 0.3),
 			partly(2).least(0.6),
 			tooSlow(1e-4).most(0.2),
-			fault(corpus.TooSlow, "momentum, learning rate 1e-6", func(r *Recipe) { momentum(r, 1e-6) }).most(0.2),
+			fault(corpus.TooSlow, "momentum, learning rate 2e-7", func(r *Recipe) { momentum(r, 2e-7) }).most(0.2),
 			fault(corpus.Vanishing, "eight layers of sigmoids, plain gradient descent", func(r *Recipe) {
 				r.Hidden, r.Width, r.Activation = 8, 12, "sigmoid"
 				descent(r, 0.05)
@@ -73,7 +73,7 @@ func hyperRegression() *Program {
 				descent(r, 3)
 			}),
 			faster(100),
-			poisoned(6),
+			poisoned(3),
 			mislabelled(60),
 			nanOnce(),
 			infOnce(),
@@ -83,20 +83,19 @@ func hyperRegression() *Program {
 				r.Activation, r.Spread, r.Batch, r.Rows = "tanh", 1000, 0, 120
 				descent(r, 0.05)
 			}),
-			fault(corpus.IllConditioned, "tanh, contexts in units 300 times apart, batches of 60, momentum 0.5", func(r *Recipe) {
-				r.Activation, r.Spread, r.Batch = "tanh", 300, 60
-				descent(r, 0.04)
-				r.Momentum = 0.5
+			fault(corpus.IllConditioned, "tanh, contexts in units 1000 times apart, batches of 60", func(r *Recipe) {
+				r.Activation, r.Spread, r.Batch = "tanh", 1000, 60
+				descent(r, 0.06)
 			}),
 			symmetric(0),
-			symmetric(0.7).with("tanh"),
+			symmetric(0.5).with("tanh").most(0.65),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Steps = 0.2, 1300
+				r.Gain, r.Steps = 0.14, 1300
 				momentum(r, 0.03)
 			}),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
-				r.Activation, r.Gain, r.Batch, r.Rows, r.Steps = "tanh", 0.3, 0, 80, 1300
-				momentum(r, 0.03)
+				r.Activation, r.Gain, r.Batch, r.Rows, r.Steps = "tanh", 0.07, 0, 80, 1300
+				momentum(r, 0.015)
 			}),
 			steeper(3),
 			unthawed(),
@@ -123,7 +122,7 @@ const (
 
 // surfaces draws contexts and places, and as targets the surfaces' heights there, with
 // noise: a wave, whose direction and length two numbers of the context give, a slope and a
-// saddle. No context is the mean of the others, so that one surface for all explains
+// trough. No context is the mean of the others, so that one surface for all explains
 // nothing. With a spread the context's numbers are in units of that ratio. A shift moves
 // the wave.
 func (b *builder) surfaces(rows int, noise float64) examples {
@@ -139,7 +138,7 @@ func (b *builder) surfaces(rows int, noise float64) examples {
 		for range surfacePlaces {
 			u, v := usual*(2*b.data.Float64()-1), usual*(2*b.data.Float64()-1)
 			x = append(x, float32(u), float32(v))
-			height := math.Sin(c[0]*u+c[1]*v+b.Shift) + 0.6*c[2]*u + 0.5*c[3]*v*v/2
+			height := math.Sin(c[0]*u+c[1]*v+b.Shift) + 0.6*c[2]*u + 0.25*c[3]*v*v
 			y = append(y, float32(height+noise*b.error()))
 		}
 	}
