@@ -61,7 +61,7 @@ func hyperRegression() *Program {
 			killed(20),
 			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
 				r.Activation, r.Clip = "tanh", 0.5
-				momentum(r, 0.2)
+				momentum(r, 0.08)
 				r.Momentum = 0.99
 			}),
 			fault(corpus.Oscillating, "tanh, RMSProp, learning rate 0.2", func(r *Recipe) {
@@ -90,8 +90,8 @@ func hyperRegression() *Program {
 			symmetric(0),
 			symmetric(0.5).with("tanh").most(0.65),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Steps = 0.14, 1300
-				momentum(r, 0.03)
+				r.Gain, r.Steps = 0.13, 1300
+				momentum(r, 0.024)
 			}),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
 				r.Activation, r.Gain, r.Batch, r.Rows, r.Steps = "tanh", 0.07, 0, 80, 1300

@@ -62,13 +62,8 @@ func neuralODE() *Program {
 			}),
 			bornDead(15).with("relu"),
 			killed(30).with("relu"),
-			fault(corpus.Oscillating, "momentum 0.99, clipped", func(r *Recipe) {
-				r.Clip = 0.5
-				momentum(r, 0.2)
-				r.Momentum = 0.99
-			}),
 			fault(corpus.Oscillating, "Adam, learning rate 0.25", func(r *Recipe) { r.LR = 0.25 }),
-			bouncing(0.5, 8),
+			bouncing(0.5, 4),
 			fault(corpus.Diverging, "plain gradient descent, learning rate 10", func(r *Recipe) { descent(r, 10) }),
 			faster(100),
 			poisoned(8).with("relu"),
@@ -83,7 +78,7 @@ func neuralODE() *Program {
 			}),
 			fault(corpus.IllConditioned, "one coordinate in a unit 300 times as small, batches of 64, momentum 0.5", func(r *Recipe) {
 				r.Spread, r.Batch = 300, 64
-				descent(r, 0.05)
+				descent(r, 0.1)
 				r.Momentum = 0.5
 			}),
 			symmetric(0),
