@@ -61,7 +61,7 @@ func hyperRegression() *Program {
 			killed(20),
 			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
 				r.Activation, r.Clip = "tanh", 0.5
-				momentum(r, 0.08)
+				momentum(r, 0.1)
 				r.Momentum = 0.99
 			}),
 			fault(corpus.Oscillating, "tanh, RMSProp, learning rate 0.2", func(r *Recipe) {

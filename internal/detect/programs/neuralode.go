@@ -76,22 +76,21 @@ func neuralODE() *Program {
 				r.Spread, r.Batch, r.Rows = 300, 0, 300
 				descent(r, 0.05)
 			}),
-			fault(corpus.IllConditioned, "one coordinate in a unit 300 times as small, batches of 64, momentum 0.5", func(r *Recipe) {
+			fault(corpus.IllConditioned, "one coordinate in a unit 300 times as small, batches of 64", func(r *Recipe) {
 				r.Spread, r.Batch = 300, 64
-				descent(r, 0.1)
-				r.Momentum = 0.5
+				descent(r, 0.05)
 			}),
 			symmetric(0),
 			symmetric(0.7),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
 				small(r, 0.5)
 				r.Steps = 1200
-				momentum(r, 0.05)
+				momentum(r, 0.038)
 			}),
 			fault(corpus.Escape, "small initialisation, full batches", func(r *Recipe) {
 				small(r, 0.33)
 				r.Batch, r.Rows, r.Steps = 0, 200, 1200
-				momentum(r, 0.035)
+				momentum(r, 0.027)
 			}),
 			steeper(5).with("relu"),
 			unthawed(),
