@@ -82,11 +82,6 @@ func neuralODE() *Program {
 			}),
 			symmetric(0),
 			symmetric(0.7),
-			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				small(r, 0.5)
-				r.Steps = 1200
-				momentum(r, 0.038)
-			}),
 			fault(corpus.Escape, "small initialisation, full batches", func(r *Recipe) {
 				small(r, 0.33)
 				r.Batch, r.Rows, r.Steps = 0, 200, 1200
