@@ -72,6 +72,7 @@ func All() []*Program {
 		denseBlocks(), scoreMatching(),
 		particleSprings(), sessionItems(),
 		hyperRegression(), neuralODE(),
+		activitySeries(), poseClouds(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
