@@ -44,8 +44,8 @@ func poseClouds() *Program {
 				r.Hidden, r.Width, r.Activation = 8, 16, "sigmoid"
 				descent(r, 0.2)
 			}),
-			fault(corpus.Vanishing, "seven layers, initialisation times 0.1, momentum", func(r *Recipe) {
-				r.Hidden, r.Width, r.Gain = 7, 16, 0.1
+			fault(corpus.Vanishing, "seven tanh layers, initialisation times 0.1, momentum", func(r *Recipe) {
+				r.Hidden, r.Width, r.Activation, r.Gain = 7, 16, "tanh", 0.1
 				momentum(r, 0.03)
 			}),
 			fault(corpus.Exploding, "six layers, initialisation times 4", func(r *Recipe) {
@@ -75,56 +75,27 @@ func poseClouds() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			// PR0
-			fault(corpus.IllConditioned, "PRA 0.003", func(r *Recipe) {
-				r.Spread = 100
-				descent(r, 0.003)
+			fault(corpus.IllConditioned, "points and images in different units, plain gradient descent", func(r *Recipe) {
+				r.Spread, r.Gain = 25, 0.5
+				descent(r, 0.15)
 			}),
-			fault(corpus.IllConditioned, "PRA 0.01", func(r *Recipe) {
-				r.Spread = 100
-				descent(r, 0.01)
-			}),
-			fault(corpus.IllConditioned, "PRA 0.03", func(r *Recipe) {
-				r.Spread = 100
-				descent(r, 0.03)
-			}),
-			fault(corpus.IllConditioned, "PRA 0.1", func(r *Recipe) {
-				r.Spread = 100
+			fault(corpus.IllConditioned, "tanh, clouds far from the origin, full batches", func(r *Recipe) {
+				// Larger weights would saturate the units.
+				r.Activation, r.Gain, r.Offset, r.Batch, r.Rows = "tanh", 0.12, 8, 0, 150
 				descent(r, 0.1)
 			}),
-			fault(corpus.IllConditioned, "PRB 0.002", func(r *Recipe) {
-				r.Offset, r.Batch, r.Rows = 6, 0, 150
-				descent(r, 0.002)
+			easy("PROplain", func(r *Recipe) {
+				r.Activation, r.Gain, r.Batch, r.Rows = "tanh", 0.12, 0, 150
+				descent(r, 0.1)
 			}),
-			fault(corpus.IllConditioned, "PRB 0.006", func(r *Recipe) {
-				r.Offset, r.Batch, r.Rows = 6, 0, 150
-				descent(r, 0.006)
-			}),
-			fault(corpus.IllConditioned, "PRB 0.02", func(r *Recipe) {
-				r.Offset, r.Batch, r.Rows = 6, 0, 150
-				descent(r, 0.02)
-			}),
-			fault(corpus.IllConditioned, "PRB 0.06", func(r *Recipe) {
-				r.Offset, r.Batch, r.Rows = 6, 0, 150
-				descent(r, 0.06)
-			}),
-			easy("PRBplain 0.4", func(r *Recipe) {
-				r.Batch, r.Rows = 0, 150
+			easy("PROplain2", func(r *Recipe) {
+				r.Activation, r.Gain, r.Batch, r.Rows = "tanh", 0.12, 0, 150
 				descent(r, 0.4)
 			}),
-			fault(corpus.Escape, "PRE 0.015", func(r *Recipe) {
-				r.Gain, r.Steps = 0.015, 1300
-				descent(r, 0.3)
-			}),
-			fault(corpus.Escape, "PRE 0.06", func(r *Recipe) {
-				r.Gain, r.Steps = 0.06, 1300
-				descent(r, 0.3)
-			}),
-			//PR1
 			symmetric(0),
-			symmetric(1),
-			fault(corpus.Escape, "three tanh layers, small initialisation, full batches", func(r *Recipe) {
-				r.Hidden, r.Width, r.Activation, r.Gain, r.Batch, r.Rows = 3, 20, "tanh", 0.1, 0, 100
+			symmetric(0.5).with("tanh"),
+			fault(corpus.Escape, "three tanh layers, small initialisation, momentum", func(r *Recipe) {
+				r.Hidden, r.Width, r.Activation, r.Gain, r.Steps = 3, 20, "tanh", 0.1, 1300
 				momentum(r, 0.05)
 			}),
 			fault(corpus.Escape, "small initialisation, plain gradient descent", func(r *Recipe) {
