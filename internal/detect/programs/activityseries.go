@@ -83,12 +83,12 @@ func activitySeries() *Program {
 			fault(corpus.IllConditioned, "tanh, channels in very different units, small initialisation", func(r *Recipe) {
 				// Larger weights would saturate the units.
 				r.Activation, r.Gain, r.Spread = "tanh", 0.3, 50
-				descent(r, 0.6)
+				descent(r, 1.2)
 			}),
 			symmetric(0),
 			symmetric(1).with("tanh"),
 			fault(corpus.Escape, "three tanh convolutions, small initialisation, momentum", func(r *Recipe) {
-				r.Hidden, r.Width, r.Activation, r.Gain, r.Steps = 3, 10, "tanh", 0.165, 1200
+				r.Hidden, r.Width, r.Activation, r.Gain, r.Steps = 3, 10, "tanh", 0.155, 1200
 				momentum(r, 0.05)
 			}),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {

@@ -84,19 +84,11 @@ func poseClouds() *Program {
 				r.Activation, r.Gain, r.Offset, r.Batch, r.Rows = "tanh", 0.12, 8, 0, 150
 				descent(r, 0.1)
 			}),
-			easy("PROplain", func(r *Recipe) {
-				r.Activation, r.Gain, r.Batch, r.Rows = "tanh", 0.12, 0, 150
-				descent(r, 0.1)
-			}),
-			easy("PROplain2", func(r *Recipe) {
-				r.Activation, r.Gain, r.Batch, r.Rows = "tanh", 0.12, 0, 150
-				descent(r, 0.4)
-			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "three tanh layers, small initialisation, momentum", func(r *Recipe) {
-				r.Hidden, r.Width, r.Activation, r.Gain, r.Steps = 3, 20, "tanh", 0.1, 1300
-				momentum(r, 0.05)
+				r.Hidden, r.Width, r.Activation, r.Gain, r.Steps = 3, 20, "tanh", 0.083, 1300
+				momentum(r, 0.08)
 			}),
 			fault(corpus.Escape, "small initialisation, plain gradient descent", func(r *Recipe) {
 				r.Gain, r.Steps = 0.03, 1300
