@@ -73,6 +73,7 @@ func All() []*Program {
 		particleSprings(), sessionItems(),
 		hyperRegression(), neuralODE(),
 		activitySeries(), poseClouds(),
+		radialUnits(), storyMemory(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
