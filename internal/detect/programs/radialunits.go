@@ -31,7 +31,7 @@ func radialUnits() *Program {
 			clipped(0.05, 1),
 			hard("noise of infinite variance, clipped", func(r *Recipe) { r.Tails, r.Noise, r.Clip = true, 0.1, 1 }).least(0.7),
 			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 2e-3, 1300 }).least(0.6),
-			hard("few examples, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 32, 8 }).least(0.2),
+			hard("few examples, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 150, 10 }).least(0.2),
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.1 }).least(0.75),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9; momentum(r, 0.05) }).least(0.6),
 			hard("losses of millions", func(r *Recipe) { r.Unit = 1e6; momentum(r, 0.05) }).least(0.6),
@@ -60,7 +60,7 @@ func radialUnits() *Program {
 			bornDead(8),
 			killed(15),
 			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum, r.Clip = "tanh", "sgd", 0.3, 0.99, 0.5
+				r.Activation, r.Optimizer, r.LR, r.Momentum, r.Clip = "tanh", "sgd", 0.1, 0.99, 0.3
 			}),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.7", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.7 }),
 			bouncing(0.5, 8).with("tanh"),
@@ -77,22 +77,24 @@ func radialUnits() *Program {
 			emptyMask(),
 			logOfZero(),
 			fault(corpus.IllConditioned, "past values in units up to 100 times apart, full batches", func(r *Recipe) {
-				r.Spread, r.Batch, r.Rows = 100, 0, 100
+				r.Spread, r.Batch, r.Rows = 100, 0, 300
 				descent(r, 0.3)
 			}),
 			fault(corpus.IllConditioned, "tanh, past values in units up to 100 times apart, batches of 40", func(r *Recipe) {
 				r.Activation, r.Spread, r.Batch = "tanh", 100, 40
-				descent(r, 0.3)
+				descent(r, 0.1)
 			}),
-			symmetric(0),
-			symmetric(0.5).with("tanh"),
-			fault(corpus.Escape, "three layers of tanh, small initialisation, full batches", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain, r.Batch, r.Rows = 3, "tanh", 0.25, 0, 100
-				momentum(r, 0.05)
+			fault(corpus.Saddle, "all weights 0, full batches", func(r *Recipe) {
+				r.Symmetric, r.Gain, r.Batch, r.Rows = true, 0, 0, 300
 			}),
-			fault(corpus.Escape, "three layers, small initialisation, momentum", func(r *Recipe) {
-				r.Hidden, r.Gain = 3, 0.2
-				momentum(r, 0.05)
+			symmetric(0.5).with("tanh").most(0.7),
+			fault(corpus.Escape, "two layers of tanh, small initialisation, full batches", func(r *Recipe) {
+				r.Hidden, r.Activation, r.Gain, r.Batch, r.Rows = 2, "tanh", 0.022, 0, 300
+				momentum(r, 0.01)
+			}),
+			fault(corpus.Escape, "two layers of tanh, small initialisation, momentum", func(r *Recipe) {
+				r.Hidden, r.Activation, r.Gain = 2, "tanh", 0.02
+				momentum(r, 0.01)
 			}),
 			steeper(5),
 			unthawed(),

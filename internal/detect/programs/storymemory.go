@@ -19,7 +19,7 @@ func storyMemory() *Program {
 	return &Program{
 		Name: "story-memory", HeldOut: true,
 		Plain: Recipe{Steps: 1100, Batch: 24, Rows: 3000, Optimizer: "adam", LR: 1e-2,
-			Hidden: 1, Width: 24, Activation: "relu", Gain: 1},
+			Hidden: 1, Width: 24, Activation: "relu", Gain: 1, Noise: 0.03},
 		Chance: 1.0 / storyNames, Solved: 0.75,
 		Cases: []Case{
 			scheduled("warm-up"),
@@ -79,19 +79,21 @@ func storyMemory() *Program {
 			}),
 			fault(corpus.IllConditioned, "tanh, words that weigh up to 100 times as much as others, batches of 40", func(r *Recipe) {
 				r.Activation, r.Spread, r.Batch = "tanh", 100, 40
-				descent(r, 0.3)
+				descent(r, 0.6)
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "two layers of tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain = 2, "tanh", 0.3
+				r.Hidden, r.Activation, r.Gain = 2, "tanh", 0.25
 				momentum(r, 0.15)
 			}),
 			fault(corpus.Escape, "small initialisation, full batches", func(r *Recipe) {
-				r.Gain, r.Batch, r.Rows = 0.3, 0, 200
-				momentum(r, 0.15)
+				r.Gain, r.Batch, r.Rows = 0.08, 0, 200
+				momentum(r, 0.065)
 			}),
-			steeper(4),
+			fault(corpus.Cliffs, "next to a cliff, a fifth of the answers wrong", func(r *Recipe) {
+				r.Noise, r.Fault = 0.2, Fault{Kind: Steeper, At: 0.4, Size: 7}
+			}),
 			unthawed(),
 			negatedLoss(),
 			fault(corpus.SignError, "gradient added, momentum", func(r *Recipe) {
