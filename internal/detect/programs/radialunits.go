@@ -59,9 +59,6 @@ func radialUnits() *Program {
 			}),
 			bornDead(8),
 			killed(15),
-			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum, r.Clip = "tanh", "sgd", 0.1, 0.99, 0.3
-			}),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.7", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.7 }),
 			bouncing(0.5, 8).with("tanh"),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 20", func(r *Recipe) {

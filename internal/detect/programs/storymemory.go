@@ -67,8 +67,8 @@ func storyMemory() *Program {
 			bouncing(0.5, 10).with("tanh"),
 			tooFast(3000).with("tanh"),
 			faster(500).with("tanh"),
-			poisoned(15),
 			mislabelled(60),
+			injected(corpus.Poisoned, "answers mixed up with a very large weight", BadLabels, 0.6, 200, false),
 			nanOnce(),
 			infOnce(),
 			emptyMask(),
@@ -85,7 +85,7 @@ func storyMemory() *Program {
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "two layers of tanh, small initialisation, momentum", func(r *Recipe) {
 				r.Hidden, r.Activation, r.Gain = 2, "tanh", 0.25
-				momentum(r, 0.15)
+				momentum(r, 0.12)
 			}),
 			fault(corpus.Escape, "small initialisation, full batches", func(r *Recipe) {
 				r.Gain, r.Batch, r.Rows = 0.08, 0, 200
