@@ -90,7 +90,7 @@ func radialUnits() *Program {
 				momentum(r, 0.01)
 			}),
 			fault(corpus.Escape, "two layers of tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain = 2, "tanh", 0.02
+				r.Hidden, r.Activation, r.Gain = 2, "tanh", 0.025
 				momentum(r, 0.01)
 			}),
 			steeper(5),

@@ -89,7 +89,7 @@ func storyMemory() *Program {
 			}),
 			fault(corpus.Escape, "small initialisation, full batches", func(r *Recipe) {
 				r.Gain, r.Batch, r.Rows = 0.08, 0, 200
-				momentum(r, 0.065)
+				momentum(r, 0.058)
 			}),
 			fault(corpus.Cliffs, "next to a cliff, a fifth of the answers wrong", func(r *Recipe) {
 				r.Noise, r.Fault = 0.2, Fault{Kind: Steeper, At: 0.4, Size: 7}
