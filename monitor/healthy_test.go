@@ -10,7 +10,7 @@ import (
 // no more to see what it sees.
 func seeds() uint64 {
 	if testing.Short() {
-		return 2
+		return 1
 	}
 	return 5
 }
