@@ -153,7 +153,9 @@ func (d *diverging) Observe(_ *Step, c *Course) Condition {
 	}
 	d.level, d.start, d.best = level, start, best
 	was := now.Latch.On
-	condition := now.Latch.observe(away || lost || up || now.Bottomless, level < now.Clear && !now.Bottomless && !up, 1, divergingQuiet)
+	// Where the other forms are under way it would be said again.
+	back := level < now.Clear && now.Lost == 0 && now.Thrown == 0 && !now.Bottomless && !up
+	condition := now.Latch.observe(away || lost || up || now.Bottomless, back, 1, divergingQuiet)
 	if was && condition == Clear {
 		now.Away, now.Lost, now.Up, now.Thrown = 0, 0, 0, 0
 	}

@@ -56,6 +56,16 @@ func divergingFaults() []fault {
 			}
 			return 1e4 * (1 + 1e5*math.Exp(-float64(t)/10)) * math.Exp(-float64(t)/1500) * (1 + 0.2*r.NormFloat64())
 		}, norm: plainNorm}, Diverging, 300, 420, false, nil},
+		{recipe{name: "thrown up by the first steps, climbing on, and down to where it was thrown", steps: 2000, loss: func(t int, r *rand.Rand) float64 {
+			level := 1000.0
+			switch {
+			case t < 2:
+				level = 1.3
+			case t >= 100 && t < 500:
+				level = 1e5
+			}
+			return level * (1 + 0.05*r.NormFloat64())
+		}, norm: plainNorm}, Diverging, 130, 200, false, []Kind{LossSpike, Oscillating, Cliff}},
 		{recipe{name: "up after a leap of the learning rate", steps: 2000, loss: up, norm: plainNorm, edit: rates(1e-3, map[int]float64{1000: 0.01})},
 			Diverging, 1128, 1200, false, []Kind{LossSpike}},
 		{recipe{name: "up after the last of two leaps", steps: 2000, loss: up, norm: plainNorm, edit: rates(1e-3, map[int]float64{300: 0.01, 1000: 0.1})},
