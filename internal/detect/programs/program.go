@@ -74,6 +74,7 @@ func All() []*Program {
 		hyperRegression(), neuralODE(),
 		activitySeries(), poseClouds(),
 		radialUnits(), storyMemory(),
+		crossFeatures(), residualForecast(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
