@@ -78,22 +78,22 @@ func crossFeatures() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "numbers in units up to 100 times apart, full batches", func(r *Recipe) {
-				r.Spread, r.Batch, r.Rows = 100, 0, 300
-				descent(r, 0.01)
+			fault(corpus.IllConditioned, "numbers in units up to 30 times apart, full batches", func(r *Recipe) {
+				r.Spread, r.Batch, r.Rows = 30, 0, 500
+				descent(r, 0.05)
 			}),
-			fault(corpus.IllConditioned, "numbers in units up to 30 times apart, batches of 64", func(r *Recipe) {
-				r.Spread, r.Batch = 30, 64
-				descent(r, 0.02)
+			fault(corpus.IllConditioned, "tanh behind the cross layers, numbers in units up to 30 times apart, batches of 64", func(r *Recipe) {
+				r.Bare, r.Activation, r.Spread, r.Batch = true, "tanh", 30, 64
+				descent(r, 0.25)
 			}),
 			symmetric(0).behind(),
 			symmetric(1).with("tanh").behind().most(0.65),
-			fault(corpus.Escape, "tanh behind the cross layers, small initialisation, momentum", func(r *Recipe) {
-				r.Bare, r.Activation, r.Gain, r.Steps = true, "tanh", 0.03, 1600
-				momentum(r, 0.03)
+			fault(corpus.Escape, "the mlp behind the cross layers, small initialisation, momentum", func(r *Recipe) {
+				r.Bare, r.Gain, r.Steps = true, 0.02, 1700
+				momentum(r, 0.05)
 			}),
 			fault(corpus.Escape, "the mlp behind the cross layers, small initialisation, full batches", func(r *Recipe) {
-				r.Bare, r.Gain, r.Batch, r.Rows, r.Steps = true, 0.04, 0, 400, 1600
+				r.Bare, r.Gain, r.Batch, r.Rows, r.Steps = true, 0.025, 0, 400, 1700
 				momentum(r, 0.03)
 			}),
 			steeper(4),
