@@ -84,7 +84,7 @@ func crossFeatures() *Program {
 			}),
 			fault(corpus.IllConditioned, "tanh behind the cross layers, numbers in units up to 30 times apart, batches of 64", func(r *Recipe) {
 				r.Bare, r.Activation, r.Spread, r.Batch = true, "tanh", 30, 64
-				descent(r, 0.25)
+				descent(r, 0.2)
 			}),
 			symmetric(0).behind(),
 			symmetric(1).with("tanh").behind().most(0.65),
