@@ -75,6 +75,7 @@ func All() []*Program {
 		activitySeries(), poseClouds(),
 		radialUnits(), storyMemory(),
 		crossFeatures(), residualForecast(),
+		relationScenes(), separableConv(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
