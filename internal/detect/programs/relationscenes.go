@@ -59,7 +59,7 @@ func relationScenes() *Program {
 			bornDead(10),
 			killed(20),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
-			bouncing(0.5, 10).with("tanh"),
+			bouncing(0.5, 5).with("tanh"),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 30", func(r *Recipe) {
 				r.Activation = "tanh"
 				descent(r, 30)
@@ -71,22 +71,22 @@ func relationScenes() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "places in pixels, plain gradient descent", func(r *Recipe) {
-				r.Spread, r.Gain = 20, 0.5
-				descent(r, 0.02)
+			fault(corpus.IllConditioned, "tanh, places in units 40 times too small, plain gradient descent", func(r *Recipe) {
+				r.Activation, r.Spread, r.Gain = "tanh", 40, 0.6
+				descent(r, 0.2)
 			}),
 			fault(corpus.IllConditioned, "tanh, places far from the origin, full batches", func(r *Recipe) {
-				r.Activation, r.Gain, r.Offset, r.Batch, r.Rows = "tanh", 0.2, 10, 0, 200
-				descent(r, 0.05)
+				r.Activation, r.Gain, r.Offset, r.Batch, r.Rows = "tanh", 0.6, 5, 0, 200
+				descent(r, 0.1)
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Steps = 0.2, 1700
-				momentum(r, 0.1)
+				r.Gain, r.Steps = 0.15, 1800
+				momentum(r, 0.08)
 			}),
 			fault(corpus.Escape, "tanh, small initialisation, plain gradient descent", func(r *Recipe) {
-				r.Activation, r.Gain, r.Steps = "tanh", 0.3, 1700
+				r.Activation, r.Gain, r.Steps = "tanh", 0.27, 1800
 				descent(r, 0.5)
 			}),
 			steeper(5),
@@ -122,10 +122,11 @@ type sceneObject struct {
 
 // askedScenes draws scenes, rows × objects × features: where each object is, its colour, and
 // at the one that is asked about which question it is. All answers are equally frequent. The
-// places are in a unit that is Spread times smaller, from an origin that lies Offset off; by
-// a shift, what is above or below is so much farther. A share of the answers is any.
+// places are numbers that are Spread times as large beside the others, from an origin that
+// lies Offset off; by a shift, what is above or below is so much farther. A share of the answers is any.
 func (b *builder) askedScenes(rows int, wrong float64) examples {
 	x, y := make([]float32, 0, rows*sceneObjects*sceneFeatures), make([]int64, rows)
+	unit, bit := math.Sqrt(b.spread()), float32(1/math.Sqrt(b.spread()))
 	for r := range y {
 		question, wanted := b.data.IntN(sceneQuestions), b.data.IntN(sceneAnswers)
 		var objects [sceneObjects]sceneObject
@@ -142,11 +143,11 @@ func (b *builder) askedScenes(rows int, wrong float64) examples {
 		}
 		for i, o := range objects {
 			var bits [sceneColours + sceneQuestions]float32
-			bits[o.colour] = 1
+			bits[o.colour] = bit
 			if i == asked {
-				bits[sceneColours+question] = 1
+				bits[sceneColours+question] = bit
 			}
-			x = append(x, float32(b.spread()*o.x+b.Offset), float32(b.spread()*o.y+b.Offset))
+			x = append(x, float32(unit*o.x+b.Offset), float32(unit*o.y+b.Offset))
 			x = append(x, bits[:]...)
 		}
 		if y[r] = int64(answer); b.data.Float64() < wrong {

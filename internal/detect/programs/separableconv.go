@@ -35,7 +35,7 @@ func separableConv() *Program {
 			hard("weight decay and dropout", func(r *Recipe) { r.Optimizer, r.WeightDecay, r.Dropout = "adamw", 0.1, 0.1 }).least(0.7),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9; momentum(r, 0.03) }).least(0.6),
 			hard("losses of millions", func(r *Recipe) { r.Unit = 1e6; momentum(r, 0.03) }).least(0.6),
-			hard("a long flat start", func(r *Recipe) { r.Gain, r.Steps = 0.5, 1300; momentum(r, 0.03) }).least(0.5),
+			hard("a long flat start", func(r *Recipe) { r.Gain, r.Steps = 0.55, 1300; momentum(r, 0.03) }).least(0.5),
 			tuned(800, 0.2, 0.4).least(0.75),
 			partly(2).least(0.6),
 			tooSlow(1e-4).most(0.2),
@@ -59,7 +59,7 @@ func separableConv() *Program {
 			bornDead(10),
 			killed(20),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.Optimizer, r.LR = "tanh", "adam", 0.5 }),
-			bouncing(0.5, 10).with("tanh"),
+			bouncing(0.5, 5).with("tanh"),
 			tooFast(1000).with("tanh"),
 			faster(300).with("tanh"),
 			poisoned(50),
@@ -68,22 +68,22 @@ func separableConv() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, one band 30 times as strong as the other, momentum", func(r *Recipe) {
-				r.Activation, r.Spread, r.Gain = "tanh", 30, 0.5
-				momentum(r, 0.01)
+			fault(corpus.IllConditioned, "tanh, one band 40 times as strong as the other, plain gradient descent", func(r *Recipe) {
+				r.Activation, r.Spread, r.Gain = "tanh", 40, 0.5
+				descent(r, 0.5)
 			}),
 			fault(corpus.IllConditioned, "tanh, bright pictures, full batches", func(r *Recipe) {
-				r.Activation, r.Offset, r.Gain, r.Rows, r.Batch = "tanh", 5, 0.5, 80, 0
-				descent(r, 0.1)
+				r.Activation, r.Offset, r.Gain, r.Rows, r.Batch = "tanh", 5, 0.7, 80, 0
+				descent(r, 0.08)
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Steps = 0.3, 1600
+				r.Gain, r.Steps = 0.41, 1700
 				momentum(r, 0.03)
 			}),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Steps = "tanh", 0.4, 1600
+				r.Activation, r.Gain, r.Steps = "tanh", 0.42, 1700
 				momentum(r, 0.03)
 			}),
 			steeper(4),
