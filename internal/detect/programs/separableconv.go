@@ -59,7 +59,7 @@ func separableConv() *Program {
 			bornDead(10),
 			killed(20),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.Optimizer, r.LR = "tanh", "adam", 0.5 }),
-			bouncing(0.5, 5).with("tanh"),
+			bouncing(0.5, 15).with("tanh"),
 			tooFast(1000).with("tanh"),
 			faster(300).with("tanh"),
 			poisoned(50),
@@ -68,22 +68,22 @@ func separableConv() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, one band 40 times as strong as the other, plain gradient descent", func(r *Recipe) {
-				r.Activation, r.Spread, r.Gain = "tanh", 40, 0.5
+			fault(corpus.IllConditioned, "tanh, one band 70 times as strong as the other, plain gradient descent", func(r *Recipe) {
+				r.Activation, r.Spread, r.Gain = "tanh", 70, 0.5
 				descent(r, 0.5)
 			}),
 			fault(corpus.IllConditioned, "tanh, bright pictures, full batches", func(r *Recipe) {
-				r.Activation, r.Offset, r.Gain, r.Rows, r.Batch = "tanh", 5, 0.7, 80, 0
-				descent(r, 0.08)
+				r.Activation, r.Offset, r.Gain, r.Rows, r.Batch = "tanh", 6, 0.7, 80, 0
+				descent(r, 0.05)
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Steps = 0.41, 1700
+				r.Gain, r.Steps = 0.44, 1700
 				momentum(r, 0.03)
 			}),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Steps = "tanh", 0.42, 1700
+				r.Activation, r.Gain, r.Steps = "tanh", 0.325, 1700
 				momentum(r, 0.03)
 			}),
 			steeper(4),
