@@ -79,7 +79,7 @@ func separableConv() *Program {
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Steps = 0.44, 1700
+				r.Gain, r.Steps = 0.422, 1700
 				momentum(r, 0.03)
 			}),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
