@@ -76,6 +76,7 @@ func All() []*Program {
 		radialUnits(), storyMemory(),
 		crossFeatures(), residualForecast(),
 		relationScenes(), separableConv(),
+		linkAutoencoder(), warpedFigures(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
