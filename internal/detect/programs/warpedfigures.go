@@ -29,21 +29,17 @@ func warpedFigures() *Program {
 			resized(96),
 			clipped(0.1, 1),
 			hard("a third of the labels wrong", func(r *Recipe) { r.Noise = 0.33 }).least(0.65),
-			hard("pixels with errors of infinite variance, clipped", func(r *Recipe) { r.Tails, r.Clip = true, 0.5 }).least(0.6),
+			hard("pixels with errors of infinite variance, clipped", func(r *Recipe) { r.Tails, r.Clip = true, 0.5 }).least(0.45),
 			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 1e-3, 1300 }).least(0.4),
 			hard("few figures, learnt by heart", func(r *Recipe) { r.Rows = 100 }).least(0.4),
 			hard("dropout", func(r *Recipe) { r.Dropout = 0.2 }).least(0.6),
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.1 }).least(0.75),
 			hard("full batches", func(r *Recipe) { r.Rows, r.Batch = 160, 0 }).least(0.5),
-			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9; momentum(r, 0.05) }).least(0.7),
-			hard("losses of millions", func(r *Recipe) { r.Unit = 1e6; momentum(r, 0.05) }).least(0.7),
-			hard("a long flat start", func(r *Recipe) { r.Activation, r.Gain = "tanh", 0.1; momentum(r, 0.05) }).least(0.6),
+			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9; momentum(r, 0.05) }).least(0.5),
+			hard("losses of millions", func(r *Recipe) { r.Unit = 1e6; momentum(r, 0.05) }).least(0.5),
+			hard("a long flat start", func(r *Recipe) { r.Activation, r.Gain = "tanh", 0.1; momentum(r, 0.05) }).least(0.5),
 			tuned(800, 0.2, 0.3),
 			partly(2).least(0.6),
-			hard("probe sgd full", func(r *Recipe) { r.Activation, r.Rows, r.Batch = "tanh", 160, 0; descent(r, 0.3) }).least(0.6),
-			hard("probe sgd mom", func(r *Recipe) { r.Activation = "tanh"; momentum(r, 0.05) }).least(0.6),
-			hard("probe lr3", func(r *Recipe) { r.LR = 1.5e-2 }).least(0.6),
-			hard("probe lr10", func(r *Recipe) { r.LR = 5e-2 }).least(0.6),
 			tooSlow(1e-4).most(0.2),
 			fault(corpus.TooSlow, "momentum, learning rate 1e-6", func(r *Recipe) { momentum(r, 1e-6) }).most(0.2),
 			fault(corpus.Vanishing, "six sigmoid layers in each part, plain gradient descent", func(r *Recipe) {
@@ -54,21 +50,21 @@ func warpedFigures() *Program {
 				r.Hidden, r.Activation, r.Gain = 6, "tanh", 0.2
 				momentum(r, 0.03)
 			}),
-			fault(corpus.Exploding, "six layers in each part, initialisation times 5", func(r *Recipe) {
-				r.Hidden, r.Gain = 6, 5
+			fault(corpus.Exploding, "six layers in each part, initialisation of the reading one times 6", func(r *Recipe) {
+				r.Hidden, r.Gain = 6, 6
 				descent(r, 0.05)
 			}),
-			fault(corpus.Exploding, "five layers in each part, initialisation times 4, clipped", func(r *Recipe) {
-				r.Hidden, r.Gain, r.Clip = 5, 4, 1
+			fault(corpus.Exploding, "five layers in each part, initialisation of the reading one times 5, clipped", func(r *Recipe) {
+				r.Hidden, r.Gain, r.Clip = 5, 5, 1
 				descent(r, 1e-3)
 			}),
 			bornDead(8),
 			killed(12),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
+			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.15", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.15 }),
 			fault(corpus.Oscillating, "tanh, momentum 0.99", func(r *Recipe) {
 				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 0.3, 0.99
 			}),
-			bouncing(0.5, 6).with("tanh"),
+			bouncing(0.5, 12).with("tanh"),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 50", func(r *Recipe) {
 				r.Activation = "tanh"
 				descent(r, 50)
@@ -203,7 +199,13 @@ func (b *builder) figureReader() func(x *ts.Tensor, train bool) *ts.Tensor {
 		far      = 3.0 // pixels to which a shift of 1 amounts
 		viewWide = 1.1 // pixels between samples
 	)
-	locate, read := b.part("locate_", figurePixels, 6), b.part("read_", figureView*figureView, figureKinds)
+	// Too large a map would look past the picture, so that its network never starts with
+	// more than the usual weights.
+	usual := b.Gain
+	b.Gain = min(usual, 1)
+	locate := b.part("locate_", figurePixels, 6)
+	b.Gain = usual
+	read := b.part("read_", figureView*figureView, figureKinds)
 	identity := tensor([]float32{1, 0, 0, 0, 1, 0}, 6)
 	points, centres := make([]float32, 3*figureView*figureView), make([]float32, figureSide)
 	for i := range figureView * figureView {
