@@ -88,7 +88,7 @@ func linkAutoencoder() *Program {
 				momentum(r, 0.03)
 			}),
 			fault(corpus.Escape, "two convolutions of tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain, r.Steps = 2, "tanh", 0.2, 1700
+				r.Hidden, r.Activation, r.Gain, r.Steps = 2, "tanh", 0.21, 1800
 				momentum(r, 0.05)
 			}),
 			steeper(4),

@@ -81,10 +81,6 @@ func warpedFigures() *Program {
 				r.Activation, r.Offset, r.Rows, r.Batch = "tanh", 5, 160, 0
 				descent(r, 0.03)
 			}),
-			fault(corpus.IllConditioned, "brightness falls 100 times across the picture, batches of 32", func(r *Recipe) {
-				r.Spread, r.Batch = 100, 32
-				descent(r, 0.03)
-			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh").most(0.7),
 			fault(corpus.Escape, "two layers of tanh in each part, small initialisation, full batches", func(r *Recipe) {
