@@ -2,6 +2,7 @@ package torch
 
 import (
 	"math"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -128,6 +129,8 @@ func TestSketchEstimates(t *testing.T) {
 func TestSketchOfRealGradients(t *testing.T) {
 	for _, n := range readGolden(t) {
 		t.Run(n.Name, func(t *testing.T) {
+			runtime.LockOSThread() // gradients are switched off for one thread
+			defer runtime.UnlockOSThread()
 			params, loss := n.build(gotch.Double)
 			gradients := func() (out [][]float64) {
 				for _, p := range params {
