@@ -19,7 +19,7 @@ func linkAutoencoder() *Program {
 	descent := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0 }
 	momentum := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0.9 }
 	return &Program{
-		Name: "link-autoencoder", HeldOut: true,
+		Name: "link-autoencoder",
 		Plain: Recipe{Steps: 1000, Batch: 8, Rows: 600, Optimizer: "adam", LR: 1e-2,
 			Hidden: 1, Width: 12, Activation: "relu", Gain: 1},
 		// Convolutions that have learnt nothing already place linked nodes side by side.

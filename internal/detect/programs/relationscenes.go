@@ -17,7 +17,7 @@ func relationScenes() *Program {
 	descent := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0 }
 	momentum := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0.9 }
 	return &Program{
-		Name: "relation-scenes", HeldOut: true,
+		Name: "relation-scenes",
 		Plain: Recipe{Steps: 1000, Batch: 32, Rows: 2000, Optimizer: "adam", LR: 1e-2,
 			Hidden: 2, Width: 24, Activation: "relu", Gain: 1},
 		Chance: 1.0 / sceneAnswers, Solved: 0.7,

@@ -17,7 +17,7 @@ func residualForecast() *Program {
 	descent := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0 }
 	momentum := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0.9 }
 	return &Program{
-		Name: "residual-forecast", HeldOut: true,
+		Name: "residual-forecast",
 		Plain: Recipe{Steps: 1100, Batch: 24, Rows: 3000, Optimizer: "adam", LR: 6e-3,
 			Hidden: 2, Width: 24, Activation: "relu", Gain: 1, Noise: 0.1},
 		Chance: 0, Solved: 0.75,

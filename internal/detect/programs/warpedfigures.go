@@ -16,7 +16,7 @@ func warpedFigures() *Program {
 	descent := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0 }
 	momentum := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0.9 }
 	return &Program{
-		Name: "warped-figures", HeldOut: true,
+		Name: "warped-figures",
 		Plain: Recipe{Steps: 1000, Batch: 16, Rows: 2000, Optimizer: "adam", LR: 5e-3,
 			Hidden: 1, Width: 24, Activation: "relu", Gain: 1},
 		Chance: 0.2, Solved: 0.75,
