@@ -110,15 +110,20 @@ func TestVanishingSaysTheElasticity(t *testing.T) {
 
 func TestAStateWithOtherElasticitiesIsRefused(t *testing.T) {
 	p := recipe{steps: 10, loss: plainLoss, norm: plainNorm}
-	m := New(p.run())
-	data, err := m.State()
-	require.NoError(t, err)
-	var s map[string]any
-	require.NoError(t, json.Unmarshal(data, &s))
-	s["course"].(map[string]any)["elasticity"].(map[string]any)["peaks"] = []float64{1}
-	data, err = json.Marshal(s)
-	require.NoError(t, err)
-	require.ErrorContains(t, New(p.run()).Restore(data), "it has elasticities of 1 weights and the run has 4")
+	for text, change := range map[string]func(elasticity map[string]any){
+		"it has elasticities of 1 weights and the run has 4":  func(e map[string]any) { e["peaks"] = []float64{1} },
+		"the largest elasticity is that of parameter 8 of 8":  func(e map[string]any) { e["param"] = 8 },
+		"the largest elasticity is that of parameter -1 of 8": func(e map[string]any) { e["param"] = -1 },
+	} {
+		data, err := New(p.run()).State()
+		require.NoError(t, err)
+		var s map[string]any
+		require.NoError(t, json.Unmarshal(data, &s))
+		change(s["course"].(map[string]any)["elasticity"].(map[string]any))
+		data, err = json.Marshal(s)
+		require.NoError(t, err)
+		require.ErrorContains(t, New(p.run()).Restore(data), text)
+	}
 }
 
 // Where the loss is where it began, less of a difference between the weights is enough, but

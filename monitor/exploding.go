@@ -276,6 +276,10 @@ func (d *exploding) Explain(e *Event) {
 	}
 	now := &d.now
 	switch {
+	case e.State == Resolved && now.Mild:
+		e.Values["elasticity"], e.Values["factor"] = d.elasticity, d.factor
+		e.Summary = fmt.Sprintf("The loss is not too steep any more, or it improves: no weight's change by 1 %% of its size changes it by more than %.2g %%, and clipping leaves %.2g of the gradient; it was too steep at step %d.",
+			d.elasticity, d.factor, e.Since)
 	case e.State == Resolved:
 		e.Summary = fmt.Sprintf("The gradients have calmed down to %.3g times the norm that the run began with, or the loss improves; they had exploded at step %d.",
 			growth, e.Since)

@@ -240,6 +240,8 @@ func TestExplodingIsMildWhereNothingBreaks(t *testing.T) {
 		for _, e := range observe(f.run(), f.make(1)) {
 			if e.Kind == Exploding {
 				got = append(got, e.Severity)
+				require.Contains(t, e.Summary, "too steep")
+				require.Contains(t, e.Values, "elasticity")
 			}
 		}
 		require.Equal(t, []Severity{Warning, Warning}, got)

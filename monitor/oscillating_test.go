@@ -210,8 +210,11 @@ func TestOscillating(t *testing.T) {
 	}, norm: plainNorm, edit: updating(0.005, 50)}.silent(t, Oscillating)
 	recipe{name: "no progress since its first steps, in short steps", steps: 2000, loss: restless(0.35), norm: plainNorm, edit: updating(0.02, 50)}.silent(t, Oscillating)
 	recipe{name: "no progress since its first steps, and hardly swings", steps: 2000, loss: restless(0.1), norm: plainNorm, edit: updating(0.07, 50)}.silent(t, Oscillating)
-	recipe{name: "progress since its first steps", steps: 1200, loss: func(t int, r *rand.Rand) float64 {
-		return restless(0.35)(t, r) * math.Exp(-float64(t)/800)
+	recipe{name: "progress since its first quarter", steps: 620, loss: func(t int, r *rand.Rand) float64 {
+		if t < 150 {
+			return 1.4 * restless(0.3)(t, r)
+		}
+		return restless(0.3)(t, r)
 	}, norm: plainNorm, edit: updating(0.07, 50)}.silent(t, Oscillating)
 	recipe{name: "half of it is learned", steps: 2000, loss: func(t int, r *rand.Rand) float64 {
 		return restless(0.35)(t, r) + 1.5*math.Exp(-float64(t)/10)

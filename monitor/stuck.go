@@ -126,7 +126,7 @@ func (d *stuck) observe(c *Course, shrunk bool) Condition {
 		constant := c.now.Depth.Records >= early && c.now.Depth.Reach < math.Log(stuckConstant)
 		noise = !shrunk && !c.related() && !constant
 	}
-	if !d.immobile && (noise || !flat(c, fall, late, err)) && (shrunk || !d.stalled(c, fall, late, err)) || shrunk != (d.hasNorm && d.ratio < stuckShrunk) {
+	if !d.immobile && (noise || !flat(c, fall, late, err)) && (shrunk || !stalled(c, fall, late, err)) || shrunk != (d.hasNorm && d.ratio < stuckShrunk) {
 		return Clear
 	}
 	now.Level, now.Immobile, d.level, d.fall, d.start = late, d.immobile, late, fall, start
@@ -160,7 +160,7 @@ func flat(c *Course, fall, late, err float64) bool {
 // stalled says whether the loss has been flat since a first, quick gain, which is all that a
 // constant answer is worth, while the gradients of successive batches still agree about
 // where to go: one that has converged has nothing but noise left, or none that is strong.
-func (d *stuck) stalled(c *Course, fall, late, err float64) bool {
+func stalled(c *Course, fall, late, err float64) bool {
 	now, start := &c.now.Successive, began(c, late)
 	recent, _, ok := c.Signal()
 	recent2, _ := now.Cosines2.mean()

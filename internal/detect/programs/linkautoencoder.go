@@ -1,10 +1,8 @@
 package programs
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/sugarme/gotch/ts"
 
@@ -228,27 +226,4 @@ func (b *builder) linkPlaces() func(x *ts.Tensor, train bool) *ts.Tensor {
 
 // linkRanked is the area under the curve: the share of pairs of a link and a gap of which the
 // link has the larger logit.
-func linkRanked(out, y *ts.Tensor) float64 {
-	type scored struct{ logit, linked float64 }
-	logits, linked := out.Float64Values(), y.Float64Values()
-	all := make([]scored, len(logits))
-	for i := range all {
-		if math.IsNaN(logits[i]) {
-			return -1
-		}
-		all[i] = scored{logits[i], linked[i]}
-	}
-	slices.SortFunc(all, func(a, b scored) int { return cmp.Compare(a.logit, b.logit) })
-	var links, gaps, below float64
-	for from := 0; from < len(all); {
-		var ones, zeros float64
-		to := from
-		for ; to < len(all) && all[to].logit == all[from].logit; to++ {
-			ones += all[to].linked
-			zeros += 1 - all[to].linked
-		}
-		below += ones * (gaps + zeros/2)
-		links, gaps, from = links+ones, gaps+zeros, to
-	}
-	return below / (links * gaps)
-}
+func linkRanked(out, y *ts.Tensor) float64 { return (1 + rankedApart(out, y)) / 2 }
