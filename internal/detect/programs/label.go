@@ -32,7 +32,7 @@ func (o *Outcome) Label(p *Program, c *Case, seed int64, plain *Outcome) corpus.
 		l.Confirmed = o.Silent > 0.5
 	case corpus.Escape:
 		l.End = o.Half
-		l.Confirmed = float64(o.Flat) >= 0.4*float64(o.Steps) && o.Half < o.Steps && way >= 0.5
+		l.Confirmed = o.Flat >= plateau && float64(o.Flat) >= 0.4*float64(o.Steps) && o.Half < o.Steps && way >= 0.5
 	case corpus.Dying:
 		l.Confirmed = way <= c.Most && o.Zeros >= 0.6
 	case corpus.Oscillating: // and neither comes down nor runs away

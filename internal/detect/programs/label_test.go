@@ -44,8 +44,10 @@ func TestConfirmed(t *testing.T) {
 		{"finite", corpus.NonFinite, Outcome{Metric: 0.9}, false},
 		{"silent", corpus.Frozen, Outcome{Metric: 0.9, Silent: 0.75}, true},
 		{"not silent", corpus.Frozen, Outcome{Metric: 0.5, Silent: 0.25}, false},
-		{"flat, then falls", corpus.Escape, Outcome{Metric: 0.9, Flat: 450, Half: 500}, true},
+		{"flat, then falls", corpus.Escape, Outcome{Metric: 0.9, Flat: 600, Half: 700}, true},
+		{"starts late", corpus.Escape, Outcome{Metric: 0.9, Flat: 599, Half: 700}, false},
 		{"falls early", corpus.Escape, Outcome{Metric: 0.9, Flat: 200, Half: 500}, false},
+		{"falls early in a long run", corpus.Escape, Outcome{Metric: 0.9, Flat: 600, Half: 700, Steps: 2000}, false},
 		{"never falls", corpus.Escape, Outcome{Metric: 0.9, Flat: 900, Half: 1000}, false},
 		{"symmetric", corpus.Saddle, Outcome{Metric: 0.5, Climb: 1}, true},
 		{"symmetric and runs away", corpus.Saddle, Outcome{Metric: 0.5, Climb: 10}, false},
@@ -53,7 +55,7 @@ func TestConfirmed(t *testing.T) {
 		t.Run(string(test.class)+", "+test.name, func(t *testing.T) {
 			c := &Case{Name: "c", Class: test.class, Least: 0.9, Most: 0.6}
 			o := test.outcome
-			o.Steps, o.Onset = 1000, 400
+			o.Steps, o.Onset = max(o.Steps, 1000), 400
 			l := o.Label(p, c, 7, &Outcome{Metric: 0.9, First: 2})
 			require.Equal(t, test.confirmed, l.Confirmed)
 			require.True(t, l.HeldOut)

@@ -56,6 +56,7 @@ const (
 	watched   = 200 // steps in which parameters have to stay silent
 	opening   = 10  // steps at the run's beginning
 	smoothing = 50  // steps that a loss is the mean of
+	plateau   = 600 // steps below which a flat beginning is a late start, of which nobody is told
 	cliffNorm = 20  // by what factor the gradient's norm leaps off a cliff
 )
 
