@@ -53,10 +53,11 @@ const (
 	divergingUnsure = 3
 	divergingUpStay = 128
 	// divergingThrown is how many times the loss that the run began with its level is for
-	// divergingLong records, where the first steps threw it up, and divergingLuck the same of
-	// the fourth lowest of the first losses.
+	// divergingLong records, where the first steps threw it up, divergingLuck the same of
+	// the fourth lowest of the first losses, and divergingFew of the recent ones' lower octile.
 	divergingThrown = 20
 	divergingLuck   = 10
+	divergingFew    = 15
 	// divergingQuiet is how many records well below the line end it.
 	divergingQuiet = 256
 )
@@ -125,8 +126,10 @@ func (d *diverging) Observe(_ *Step, c *Course) Condition {
 		now.Lost = 0
 	}
 	initial := c.initial()
-	// Of losses that vary as much by themselves, more than one or two of the first are low.
-	if now.Thrown++; initial <= 0 || level <= divergingThrown*initial || c.now.EarlyFew <= divergingLuck*initial {
+	// Of losses that vary as much by themselves, more than one or two of the first are low,
+	// and more than a few of any others.
+	if now.Thrown++; initial <= 0 || level <= divergingThrown*initial ||
+		c.now.EarlyFew <= divergingLuck*initial || c.now.Losses.quantile(0.125) <= divergingFew*initial {
 		now.Thrown = 0
 	}
 	away := now.Away >= divergingStay || now.Thrown >= divergingLong

@@ -238,4 +238,14 @@ func TestDivergingLeavesALuckyFirstLoss(t *testing.T) {
 	}
 	require.Contains(t, kinds(level(func(k int) bool { return k == 0 })), Diverging, "thrown up")
 	require.NotContains(t, kinds(level(func(k int) bool { return k == 0 || k < 32 && k%6 == 1 })), Diverging)
+	// Batches of one example each, of which a few are easy at any time.
+	require.NotContains(t, kinds(recipe{name: "one example each", steps: 1000, norm: plainNorm, loss: func(k int, r *rand.Rand) float64 {
+		switch {
+		case k == 1:
+			return 0.013
+		case k < 64:
+			return 0.9 * math.Exp(0.9*r.NormFloat64())
+		}
+		return max(0.03, 0.45*math.Exp(1.2*r.NormFloat64()))
+	}}), Diverging)
 }

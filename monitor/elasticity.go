@@ -65,15 +65,16 @@ func (e *elasticity) observe(s *slope, values, norms []Number) {
 	e.Quarter, e.Most = sorted[(len(sorted)-1)/4], sorted[len(sorted)-1]
 }
 
-// weakest is the place of the weight that the loss depended on least, of those that it did.
-func (e *elasticity) weakest(s *slope) int {
-	weakest, least := 0, math.Inf(1)
+// weakest is the place of the weight that the loss depended on least, of those that it did,
+// and how much it did at most.
+func (e *elasticity) weakest(s *slope) (weakest int, least float64) {
+	least = math.Inf(1)
 	for at, i := range s.index {
 		if v := e.Peaks[at]; v > 0 && v < least {
 			weakest, least = i, v
 		}
 	}
-	return weakest
+	return weakest, least
 }
 
 // last is the place of the last weight, -1 where there is none.

@@ -58,11 +58,16 @@ const (
 	// explodingCut is what clipping leaves of the gradient's length at most, and
 	// explodingSteep the elasticity of the loss that some weight has at least, after
 	// explodingSteepFrom records, while the loss has come down by less than
-	// explodingSteepProgress of its start, for explodingDepthStay records.
-	explodingCut           = 0.03
-	explodingSteep         = 30
-	explodingSteepFrom     = 200
-	explodingSteepProgress = 0.4
+	// explodingSteepProgress of its start, for explodingDepthStay records. Where clipping
+	// leaves less than explodingLittle, it is explodingLittleSteep and
+	// explodingLittleProgress.
+	explodingCut            = 0.03
+	explodingSteep          = 30
+	explodingSteepFrom      = 200
+	explodingSteepProgress  = 0.4
+	explodingLittle         = 0.01
+	explodingLittleSteep    = 25
+	explodingLittleProgress = 0.8
 	// explodingBeyond is how many times its baseline the gradient norm is where no loss
 	// makes it healthy.
 	explodingBeyond = 1e8
@@ -87,9 +92,9 @@ const (
 //     to step without a break, which is seen before the NaN that it ends in;
 //   - in depth, geometrically from the last weights to the first, while the loss does not
 //     improve, or clipping leaves next to nothing of the gradient;
-//   - everywhere: a weight that changes by 1 % of its size changes the loss by a third of its
-//     own, to first order, clipping leaves next to nothing of the gradient, and the loss
-//     hardly improves; which is a warning, since nothing breaks;
+//   - everywhere: a weight that changes by 1 % of its size changes the loss by a tenth to a
+//     third of its own, to first order, clipping leaves next to nothing of the gradient, and
+//     the loss improves slowly; which is a warning, since nothing breaks;
 //   - forward, from some layers' inputs to others', at the run's beginning: the
 //     signal that explodes makes gradients that do, in every layer alike, and clipping
 //     hides neither;
@@ -210,9 +215,10 @@ func (d *exploding) Observe(s *Step, c *Course) Condition {
 	steep := c.grads && c.now.Depth.Gain > math.Log(explodingClippedDepth) && c.now.Depth.Fit > explodingFit && c.now.Depth.Records >= early
 	now.Clipped.observe(d.clipped && steep, !d.clipped || !steep, explodingDepthStay, explodingQuiet)
 	d.elasticity, d.steepest = c.now.Elasticity.Now, c.now.Elasticity.Param
-	now.Steep.observe(d.hasLoss && d.factor < explodingCut && d.elasticity > explodingSteep &&
-		c.now.Records >= explodingSteepFrom && !c.progressed(explodingSteepProgress),
-		d.factor > explodingCut || d.elasticity < explodingCalm*explodingSteep || c.progressed(1.5*explodingSteepProgress),
+	tooSteep := d.factor < explodingCut && d.elasticity > explodingSteep && !c.progressed(explodingSteepProgress) ||
+		d.factor < explodingLittle && d.elasticity > explodingLittleSteep && !c.progressed(explodingLittleProgress)
+	now.Steep.observe(d.hasLoss && c.now.Records >= explodingSteepFrom && tooSteep,
+		d.factor > explodingCut || d.elasticity < explodingCalm*explodingLittleSteep || c.progressed(1.1*explodingLittleProgress),
 		explodingDepthStay, explodingQuiet)
 	d.radius, _ = c.now.Curvature.radius()
 	// A radius that only grew is what steps that are too long have made of it.

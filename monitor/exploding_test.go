@@ -94,6 +94,8 @@ func explodingFaults() []fault {
 		})}, Exploding, 299, 299, true, nil},
 		{recipe{name: "too steep everywhere, clipped", steps: 900, loss: learning(27, 20, 500, 0.5), norm: plainNorm, edit: steep()},
 			Exploding, 298, 310, false, nil},
+		{recipe{name: "too steep, clipped to next to nothing, and coming down slowly", steps: 900, loss: learning(27, 9, 100, 0.5), norm: plainNorm, edit: steep()},
+			Exploding, 298, 310, false, nil},
 		{recipe{name: "too steep, and mended", steps: 1200, loss: after(400, flat, learning(2.25, 0.3, 200, 0.02)), norm: plainNorm, edit: func(t int, s *Step, r *rand.Rand) {
 			if t < 400 {
 				steep()(t, s, r)
@@ -165,6 +167,7 @@ func TestExplodingNearMisses(t *testing.T) {
 		{name: "steep, and not clipped", edit: depends(50, 20, 150, 3, 1)},
 		{name: "steep, and clipped a little", edit: chained(cutTo(0.05), depends(50, 20, 150, 3, 1))},
 		{name: "clipped hard, and not steep", edit: chained(cutTo(0.004), depends(50, 20, 20, 3, 1))},
+		{name: "steep and clipped, and coming down", loss: learning(27, 9, 100, 0.5), edit: chained(cutTo(0.02), depends(50, 20, 150, 3, 1))},
 		{name: "steep and clipped hard, and it learns", loss: learning(2.3, 0.3, 100, 0.02), edit: steep()},
 		{name: "a spectral radius above 1", edit: recurring(always(5))},
 		{name: "a spectral radius that has grown", edit: recurring(func(t int) []float64 { return []float64{min(1+float64(t)/20, 20)} })},

@@ -41,6 +41,8 @@ const (
 	vanishingStuck = 1.5e-2
 	vanishingRatio = 2e-2
 	vanishingMoved = 0.05
+	// vanishingNumb is the same share of one weight alone that is next to none.
+	vanishingNumb = 1e-5
 	// vanishingAfter is the share by which the loss has come down since, where it has learned
 	// all the same.
 	vanishingAfter = 0.2
@@ -77,8 +79,8 @@ const (
 //
 //   - in depth, where they shrink geometrically from the last weights to the first;
 //   - in weights that the loss has never depended on since the run began: a quarter of
-//     them, by their elasticities, or all alike, where curvature says that this is no
-//     minimum;
+//     them, by their elasticities, or one that gets next to nothing while the loss is flat,
+//     or all alike, where curvature says that this is no minimum;
 //   - in all weights alike, beside the last bias, where activations shrink as much as
 //     gradients do;
 //   - in all parameters, beside what the run began with;
@@ -93,6 +95,7 @@ type vanishing struct {
 	gain, shrunk, level, start float64
 	elasticity                 float64
 	weakest                    int // the weight that the loss depended on least
+	least, most                float64
 	reach                      float64
 	radius                     radius
 	everywhere                 bool
@@ -154,8 +157,12 @@ func (d *vanishing) Observe(_ *Step, c *Course) Condition {
 	d.everywhere = now.All.On
 	d.elasticity = c.now.Elasticity.Quarter
 	mute := d.mute(c)
-	if mute && now.MuteLevel == 0 {
-		d.weakest, now.MuteLevel = c.now.Elasticity.weakest(&c.slope), level
+	if mute {
+		d.weakest, d.least = c.now.Elasticity.weakest(&c.slope)
+		d.most = c.now.Elasticity.Most
+		if now.MuteLevel == 0 {
+			now.MuteLevel = level
+		}
 	}
 	if level < now.MuteLevel-vanishingAfter*math.Abs(now.MuteLevel) {
 		mute = false // it has learned all the same
@@ -184,8 +191,10 @@ func (d *vanishing) mute(c *Course) bool {
 	}
 	minimum, known := c.atMinimum()
 	bound, _ := c.Bound()
-	if e.Quarter < min(vanishingStuck, vanishingRatio*e.Most) && bound > stuckBound && !minimum && c.flat() && !c.progressed(vanishingMoved) {
-		return true
+	if bound > stuckBound && !minimum && c.flat() && !c.progressed(vanishingMoved) {
+		if _, least := e.weakest(&c.slope); e.Quarter < min(vanishingStuck, vanishingRatio*e.Most) || least < vanishingNumb*e.Most {
+			return true
+		}
 	}
 	if e.Most > vanishingAlike {
 		return e.Quarter < vanishingQuarter
@@ -218,6 +227,12 @@ func (d *vanishing) Explain(e *Event) {
 	case d.now.Mute.On && !d.now.Depth.On:
 		e.Values["elasticity"] = d.elasticity
 		e.Param = d.run.Params[d.weakest].Name
+		if d.least < vanishingNumb*d.most {
+			e.Values["least_elasticity"] = d.least
+			e.Summary = fmt.Sprintf("Next to no gradient reaches %s: a change by all of its size would at no time so far have changed the loss by more than %.2g of itself.",
+				e.Param, d.least)
+			return
+		}
 		e.Summary = fmt.Sprintf("The loss hardly depends on many of the weights: a quarter of them could be changed by all of their size at any time so far, and it would have changed by no more than %.2g of itself.",
 			d.elasticity)
 	default:
