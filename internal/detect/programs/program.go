@@ -77,6 +77,7 @@ func All() []*Program {
 		crossFeatures(), residualForecast(),
 		relationScenes(), separableConv(),
 		linkAutoencoder(), warpedFigures(),
+		fourierOperator(), additiveEffects(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
