@@ -43,7 +43,7 @@ func fourierOperator() *Program {
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9; momentum(r, 0.03) }).least(0.7),
 			hard("losses of millions", func(r *Recipe) { r.Unit, r.Clip = 1e6, 1e6; momentum(r, 0.03) }).least(0.7),
 			hard("full batches", func(r *Recipe) { r.Batch, r.Rows = 0, 50 }).least(0.6),
-			hard("a long flat start", func(r *Recipe) { r.Activation, r.Gain = "tanh", 0.2; momentum(r, 0.03) }).least(0.5),
+			hard("a long flat start", func(r *Recipe) { r.Activation, r.Gain = "tanh", 0.06; momentum(r, 0.03) }).least(0.5),
 			tuned(700, 0.2, 0.3),
 			partly(2).least(0.7),
 			tooSlow(1e-4).most(0.2),
@@ -66,7 +66,6 @@ func fourierOperator() *Program {
 			}),
 			bornDead(10).with("relu"),
 			killed(15).with("relu"),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.3", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.3 }),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 1", func(r *Recipe) { r.Activation, r.LR = "tanh", 1 }),
 			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
 				r.Activation, r.Optimizer, r.LR, r.Momentum, r.Clip = "tanh", "sgd", 0.3, 0.99, 0.5
@@ -84,26 +83,64 @@ func fourierOperator() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "channels in units up to 100 times apart", func(r *Recipe) {
-				r.Spread = 100
+			fault(corpus.IllConditioned, "gelu 1 100 0 0.02", func(r *Recipe) {
+				r.Activation, r.Gain, r.Spread = "gelu", 1, 100
+				r.Batch = 24
 				descent(r, 0.02)
 			}),
-			fault(corpus.IllConditioned, "tanh, channels in units up to 60 times apart, full batches", func(r *Recipe) {
-				r.Activation, r.Spread, r.Batch, r.Rows = "tanh", 60, 0, 60
+			fault(corpus.IllConditioned, "gelu 1 100 0 0.1", func(r *Recipe) {
+				r.Activation, r.Gain, r.Spread = "gelu", 1, 100
+				r.Batch = 24
+				descent(r, 0.1)
+			}),
+			fault(corpus.IllConditioned, "gelu 1 300 0 0.01", func(r *Recipe) {
+				r.Activation, r.Gain, r.Spread = "gelu", 1, 300
+				r.Batch = 24
+				descent(r, 0.01)
+			}),
+			fault(corpus.IllConditioned, "tanh 0.3 100 1 0.05", func(r *Recipe) {
+				r.Activation, r.Gain, r.Spread = "tanh", 0.3, 100
+				r.Batch, r.Rows = 0, 60
 				descent(r, 0.05)
 			}),
+			fault(corpus.IllConditioned, "tanh 1 300 1 0.05", func(r *Recipe) {
+				r.Activation, r.Gain, r.Spread = "tanh", 1, 300
+				r.Batch, r.Rows = 0, 60
+				descent(r, 0.05)
+			}),
+			fault(corpus.IllConditioned, "tanh 0.3 300 0 0.1", func(r *Recipe) {
+				r.Activation, r.Gain, r.Spread = "tanh", 0.3, 300
+				r.Batch = 24
+				descent(r, 0.1)
+			}),
 			symmetric(0),
-			symmetric(0.5).with("tanh").most(0.7),
-			fault(corpus.Escape, "tanh, initialisation times 0.1, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Steps = "tanh", 0.1, 1700
+			fault(corpus.Saddle, "all weights 0, tanh, full batches, momentum", func(r *Recipe) {
+				r.Symmetric, r.Gain, r.Activation, r.Batch, r.Rows = true, 0, "tanh", 0, 50
 				momentum(r, 0.03)
 			}),
-			fault(corpus.Escape, "tanh, initialisation times 0.15, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Steps = "tanh", 0.15, 1700
-				momentum(r, 0.015)
+			fault(corpus.Escape, "2 0.04 0.03 0", func(r *Recipe) {
+				r.Hidden, r.Activation, r.Gain, r.Steps = 2, "tanh", 0.04, 1700
+
+				momentum(r, 0.03)
 			}),
-			fault(corpus.Escape, "three layers of tanh, initialisation times 0.2, full batches", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain, r.Steps, r.Batch, r.Rows = 3, "tanh", 0.2, 1700, 0, 24
+			fault(corpus.Escape, "2 0.03 0.03 0", func(r *Recipe) {
+				r.Hidden, r.Activation, r.Gain, r.Steps = 2, "tanh", 0.03, 1700
+
+				momentum(r, 0.03)
+			}),
+			fault(corpus.Escape, "2 0.025 0.03 0", func(r *Recipe) {
+				r.Hidden, r.Activation, r.Gain, r.Steps = 2, "tanh", 0.025, 1700
+
+				momentum(r, 0.03)
+			}),
+			fault(corpus.Escape, "3 0.1 0.03 1", func(r *Recipe) {
+				r.Hidden, r.Activation, r.Gain, r.Steps = 3, "tanh", 0.1, 1700
+				r.Batch, r.Rows = 0, 24
+				momentum(r, 0.03)
+			}),
+			fault(corpus.Escape, "3 0.08 0.03 1", func(r *Recipe) {
+				r.Hidden, r.Activation, r.Gain, r.Steps = 3, "tanh", 0.08, 1700
+				r.Batch, r.Rows = 0, 24
 				momentum(r, 0.03)
 			}),
 			steeper(4),
@@ -131,8 +168,8 @@ const (
 
 // carriedFields draws fields on a ring and the forces that act on them, rows × points ×
 // channels, and the fields some time later, with noise: each is a sum of three waves. With
-// a spread the channels' units are up to so many times apart, those of the field the
-// smallest and those of the place the largest. A shift makes the time longer.
+// a spread the place is that many times larger, as in another unit, than the field and
+// the force. A shift makes the time longer.
 func (b *builder) carriedFields(rows int, noise float64) examples {
 	const (
 		fine      = 2 // points of the solution between two of the grid
@@ -163,7 +200,7 @@ func (b *builder) carriedFields(rows int, noise float64) examples {
 			return r
 		}
 		for i := 0; i < points; i += fine {
-			x = append(x, float32(small*u[i]), float32(force[i]), float32(large*(float64(i)/points-0.5)))
+			x = append(x, float32(small*u[i]), float32(small*force[i]), float32(large*(float64(i)/points-0.5)))
 		}
 		for range steps { // Heun's method
 			now, next := rate(&u), u
