@@ -29,6 +29,10 @@ func fourierOperator() *Program {
 				r.Activation, r.Batch, r.Rows = "tanh", 0, 60
 				descent(r, 0.1)
 			}).least(0.7),
+			easy("tanh, initialisation times 0.3, plain gradient descent, full batches", func(r *Recipe) {
+				r.Activation, r.Gain, r.Batch, r.Rows = "tanh", 0.3, 0, 60
+				descent(r, 0.05)
+			}).least(0.7),
 			scheduled("warm-up"),
 			scheduled("warm-up and cosine"),
 			scheduled("restarts"),
@@ -83,64 +87,30 @@ func fourierOperator() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "gelu 1 100 0 0.02", func(r *Recipe) {
-				r.Activation, r.Gain, r.Spread = "gelu", 1, 100
-				r.Batch = 24
-				descent(r, 0.02)
-			}),
-			fault(corpus.IllConditioned, "gelu 1 100 0 0.1", func(r *Recipe) {
-				r.Activation, r.Gain, r.Spread = "gelu", 1, 100
-				r.Batch = 24
-				descent(r, 0.1)
-			}),
-			fault(corpus.IllConditioned, "gelu 1 300 0 0.01", func(r *Recipe) {
-				r.Activation, r.Gain, r.Spread = "gelu", 1, 300
-				r.Batch = 24
-				descent(r, 0.01)
-			}),
-			fault(corpus.IllConditioned, "tanh 0.3 100 1 0.05", func(r *Recipe) {
-				r.Activation, r.Gain, r.Spread = "tanh", 0.3, 100
-				r.Batch, r.Rows = 0, 60
+			// Larger weights would saturate the units.
+			fault(corpus.IllConditioned, "tanh, initialisation times 0.3, places in units 100 times smaller, full batches", func(r *Recipe) {
+				r.Activation, r.Gain, r.Spread, r.Batch, r.Rows = "tanh", 0.3, 100, 0, 60
 				descent(r, 0.05)
 			}),
-			fault(corpus.IllConditioned, "tanh 1 300 1 0.05", func(r *Recipe) {
-				r.Activation, r.Gain, r.Spread = "tanh", 1, 300
-				r.Batch, r.Rows = 0, 60
+			fault(corpus.IllConditioned, "tanh, initialisation times 0.3, places in units 100 times smaller, batches of 24", func(r *Recipe) {
+				r.Activation, r.Gain, r.Spread, r.Batch = "tanh", 0.3, 100, 24
 				descent(r, 0.05)
 			}),
-			fault(corpus.IllConditioned, "tanh 0.3 300 0 0.1", func(r *Recipe) {
-				r.Activation, r.Gain, r.Spread = "tanh", 0.3, 300
-				r.Batch = 24
-				descent(r, 0.1)
+			fault(corpus.IllConditioned, "tanh, places in units 300 times smaller, full batches", func(r *Recipe) {
+				r.Activation, r.Spread, r.Batch, r.Rows = "tanh", 300, 0, 60
+				descent(r, 0.05)
 			}),
 			symmetric(0),
 			fault(corpus.Saddle, "all weights 0, tanh, full batches, momentum", func(r *Recipe) {
 				r.Symmetric, r.Gain, r.Activation, r.Batch, r.Rows = true, 0, "tanh", 0, 50
 				momentum(r, 0.03)
 			}),
-			fault(corpus.Escape, "2 0.04 0.03 0", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain, r.Steps = 2, "tanh", 0.04, 1700
-
+			fault(corpus.Escape, "tanh, initialisation times 0.032, momentum", func(r *Recipe) {
+				r.Activation, r.Gain, r.Steps = "tanh", 0.032, 1700
 				momentum(r, 0.03)
 			}),
-			fault(corpus.Escape, "2 0.03 0.03 0", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain, r.Steps = 2, "tanh", 0.03, 1700
-
-				momentum(r, 0.03)
-			}),
-			fault(corpus.Escape, "2 0.025 0.03 0", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain, r.Steps = 2, "tanh", 0.025, 1700
-
-				momentum(r, 0.03)
-			}),
-			fault(corpus.Escape, "3 0.1 0.03 1", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain, r.Steps = 3, "tanh", 0.1, 1700
-				r.Batch, r.Rows = 0, 24
-				momentum(r, 0.03)
-			}),
-			fault(corpus.Escape, "3 0.08 0.03 1", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain, r.Steps = 3, "tanh", 0.08, 1700
-				r.Batch, r.Rows = 0, 24
+			fault(corpus.Escape, "three layers of tanh, initialisation times 0.085, full batches", func(r *Recipe) {
+				r.Hidden, r.Activation, r.Gain, r.Batch, r.Rows, r.Steps = 3, "tanh", 0.085, 0, 24, 1700
 				momentum(r, 0.03)
 			}),
 			steeper(4),
