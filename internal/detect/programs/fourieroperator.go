@@ -85,7 +85,7 @@ func fourierOperator() *Program {
 			logOfZero(),
 			fault(corpus.IllConditioned, "tanh, places in units 200 times smaller, batches of 24", func(r *Recipe) {
 				r.Activation, r.Spread, r.Batch = "tanh", 200, 24
-				descent(r, 0.05)
+				descent(r, 0.08)
 			}),
 			fault(corpus.IllConditioned, "tanh, places in units 300 times smaller, full batches", func(r *Recipe) {
 				r.Activation, r.Spread, r.Batch, r.Rows = "tanh", 300, 0, 60
