@@ -84,10 +84,6 @@ func additiveEffects() *Program {
 				r.Spread, r.Batch = 2000, 64
 				descent(r, 5e-4)
 			}),
-			fault(corpus.IllConditioned, "numbers in units up to 2000 times apart, full batches", func(r *Recipe) {
-				r.Spread, r.Batch, r.Rows = 2000, 0, 600
-				descent(r, 4e-4)
-			}),
 			symmetric(0),
 			fault(corpus.Saddle, "all weights 0, tanh, full batches, momentum", func(r *Recipe) {
 				r.Symmetric, r.Gain, r.Activation, r.Batch, r.Rows = true, 0, "tanh", 0, 500

@@ -83,10 +83,6 @@ func fourierOperator() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, places in units 200 times smaller, batches of 24", func(r *Recipe) {
-				r.Activation, r.Spread, r.Batch = "tanh", 200, 24
-				descent(r, 0.08)
-			}),
 			fault(corpus.IllConditioned, "tanh, places in units 300 times smaller, full batches", func(r *Recipe) {
 				r.Activation, r.Spread, r.Batch, r.Rows = "tanh", 300, 0, 60
 				descent(r, 0.05)
