@@ -68,9 +68,6 @@ func additiveEffects() *Program {
 			killed(15),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 1", func(r *Recipe) { r.Activation, r.LR = "tanh", 1 }),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.4", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.4 }),
-			fault(corpus.Oscillating, "tanh, momentum 0.99, learning rate 1", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 1, 0.99
-			}),
 			bouncing(0.5, 10).with("tanh"),
 			faster(200),
 			faster(400).with("tanh"),
