@@ -78,6 +78,7 @@ func All() []*Program {
 		relationScenes(), separableConv(),
 		linkAutoencoder(), warpedFigures(),
 		fourierOperator(), additiveEffects(),
+		strokeLabels(), splineEdges(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
