@@ -35,7 +35,7 @@ func splineEdges() *Program {
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9; momentum(r, 0.05) }).least(0.6),
 			hard("losses of millions", func(r *Recipe) { r.Unit = 1e6; momentum(r, 0.05) }).least(0.6),
 			hard("full batches", func(r *Recipe) { r.Batch, r.Rows = 0, 300 }).least(0.6),
-			hard("a long flat start", func(r *Recipe) { r.Gain = 0.1; momentum(r, 0.05) }).least(0.5),
+			hard("a long flat start", func(r *Recipe) { r.Gain = 0.01; momentum(r, 0.01) }).least(0.5),
 			tuned(800, 0.2, 0.3),
 			tooSlow(1e-4).most(0.2),
 			fault(corpus.TooSlow, "momentum, learning rate 1e-6", func(r *Recipe) { momentum(r, 1e-6) }).most(0.2),
@@ -73,23 +73,23 @@ func splineEdges() *Program {
 			logOfZero(),
 			fault(corpus.IllConditioned, "variables in units up to 30 times apart, full batches", func(r *Recipe) {
 				r.Spread, r.Batch, r.Rows = 30, 0, 300
-				descent(r, 0.3)
+				descent(r, 0.1)
 			}),
 			fault(corpus.IllConditioned, "variables in units up to 100 times apart, batches of 50, momentum", func(r *Recipe) {
 				r.Spread, r.Batch = 100, 50
-				momentum(r, 0.05)
+				momentum(r, 0.13)
 			}),
 			fault(corpus.Saddle, "all weights 0, full batches", func(r *Recipe) {
 				r.Symmetric, r.Gain, r.Batch, r.Rows = true, 0, 0, 300
 			}),
 			symmetric(0.5).most(0.7),
 			fault(corpus.Escape, "small initialisation, full batches", func(r *Recipe) {
-				r.Gain, r.Batch, r.Rows, r.Steps = 0.01, 0, 300, 1700
-				momentum(r, 0.02)
+				r.Gain, r.Batch, r.Rows, r.Steps = 2e-4, 0, 300, 1800
+				descent(r, 0.009)
 			}),
 			fault(corpus.Escape, "two hidden layers, small initialisation, momentum", func(r *Recipe) {
-				r.Hidden, r.Gain, r.Steps = 2, 0.05, 1700
-				momentum(r, 0.03)
+				r.Hidden, r.Gain, r.Steps = 2, 0.004, 1800
+				momentum(r, 0.004)
 			}),
 			steeper(6),
 			unthawed(),

@@ -47,8 +47,8 @@ func strokeLabels() *Program {
 				r.Hidden, r.Activation = 7, "sigmoid"
 				descent(r, 0.1)
 			}),
-			fault(corpus.Vanishing, "initialisation times 0.05, recurrence times 0.02, plain gradient descent", func(r *Recipe) {
-				r.Gain, r.Recurrent = 0.05, 0.02
+			fault(corpus.Vanishing, "initialisation times 0.03, recurrence times 0.02, plain gradient descent", func(r *Recipe) {
+				r.Gain, r.Recurrent = 0.03, 0.02
 				descent(r, 0.1)
 			}),
 			fault(corpus.Exploding, "recurrence times 6, plain gradient descent", func(r *Recipe) {
@@ -62,7 +62,7 @@ func strokeLabels() *Program {
 			bornDead(10),
 			killed(20),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
-			bouncing(0.5, 8).with("tanh"),
+			bouncing(0.5, 25).with("tanh"),
 			tooFast(1000).with("tanh"),
 			faster(300).with("tanh"),
 			poisoned(-30),
@@ -81,13 +81,13 @@ func strokeLabels() *Program {
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
-			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Steps = "tanh", 0.1, 1700
-				momentum(r, 0.02)
+			fault(corpus.Escape, "small initialisation, hardly any recurrence, plain gradient descent", func(r *Recipe) {
+				r.Gain, r.Recurrent, r.Steps = 0.05, 0.02, 1800
+				descent(r, 0.1)
 			}),
 			fault(corpus.Escape, "small initialisation, full batches", func(r *Recipe) {
-				r.Gain, r.Rows, r.Batch, r.Steps = 0.1, 150, 0, 1600
-				momentum(r, 0.02)
+				r.Gain, r.Rows, r.Batch, r.Steps = 0.05, 150, 0, 1800
+				momentum(r, 0.01)
 			}),
 			steeper(4),
 			unthawed(),
