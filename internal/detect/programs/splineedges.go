@@ -75,21 +75,17 @@ func splineEdges() *Program {
 				r.Spread, r.Batch, r.Rows = 30, 0, 300
 				descent(r, 0.1)
 			}),
-			fault(corpus.IllConditioned, "variables in units up to 100 times apart, batches of 50, momentum", func(r *Recipe) {
+			fault(corpus.IllConditioned, "variables in units up to 100 times apart, batches of 50", func(r *Recipe) {
 				r.Spread, r.Batch = 100, 50
-				momentum(r, 0.13)
+				descent(r, 0.1)
 			}),
 			fault(corpus.Saddle, "all weights 0, full batches", func(r *Recipe) {
 				r.Symmetric, r.Gain, r.Batch, r.Rows = true, 0, 0, 300
 			}),
 			symmetric(0.5).most(0.7),
-			fault(corpus.Escape, "small initialisation, full batches", func(r *Recipe) {
-				r.Gain, r.Batch, r.Rows, r.Steps = 2e-4, 0, 300, 1800
-				descent(r, 0.009)
-			}),
 			fault(corpus.Escape, "two hidden layers, small initialisation, momentum", func(r *Recipe) {
 				r.Hidden, r.Gain, r.Steps = 2, 0.004, 1800
-				momentum(r, 0.004)
+				momentum(r, 0.0015)
 			}),
 			steeper(6),
 			unthawed(),
