@@ -85,7 +85,7 @@ func splineEdges() *Program {
 			symmetric(0.5).most(0.7),
 			fault(corpus.Escape, "two hidden layers, small initialisation, momentum", func(r *Recipe) {
 				r.Hidden, r.Gain, r.Steps = 2, 0.004, 1800
-				momentum(r, 0.0015)
+				momentum(r, 0.002)
 			}),
 			steeper(6),
 			unthawed(),
