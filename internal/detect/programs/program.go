@@ -79,6 +79,7 @@ func All() []*Program {
 		linkAutoencoder(), warpedFigures(),
 		fourierOperator(), additiveEffects(),
 		strokeLabels(), splineEdges(),
+		pixelAutoregression(), fuzzyRules(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
