@@ -32,7 +32,7 @@ func fuzzyRules() *Program {
 			hard("noise of infinite variance, clipped", func(r *Recipe) { r.Tails, r.Noise, r.Clip = true, 0.2, 1 }).least(0.7),
 			hard("responses with twice as much noise as signal", func(r *Recipe) { r.Noise, r.LR = 2, 3e-3 }).least(0.5),
 			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 2e-3, 1300 }).least(0.5),
-			hard("few measurements, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 60, 20 }).least(0.2),
+			hard("few measurements, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 120, 20 }).least(0.2),
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.1 }),
 			hard("full batches", func(r *Recipe) { r.Rows, r.Batch = 300, 0 }).least(0.7),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9; momentum(r, 0.02) }).least(0.7),
@@ -58,11 +58,13 @@ func fuzzyRules() *Program {
 				r.Hidden, r.Gain, r.Clip = 4, 4, 1
 				descent(r, 1e-3)
 			}),
-			bornDead(15),
-			killed(20),
+			fault(corpus.Dying, "two layers, hidden biases far below 0", func(r *Recipe) { r.Hidden, r.Bias = 2, -15 }),
+			fault(corpus.Dying, "two layers, hidden biases far below 0 at a step", func(r *Recipe) {
+				r.Hidden, r.Fault = 2, Fault{Kind: Kill, At: 0.35, Size: 20}
+			}),
 			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
 				r.Activation, r.Clip = "tanh", 0.5
-				momentum(r, 0.2)
+				momentum(r, 0.03)
 				r.Momentum = 0.99
 			}),
 			fault(corpus.Oscillating, "tanh, RMSProp, learning rate 0.3", func(r *Recipe) {
@@ -73,7 +75,7 @@ func fuzzyRules() *Program {
 				r.Activation = "tanh"
 				descent(r, 3)
 			}),
-			tooFast(300),
+			tooFast(1000).with("tanh"),
 			faster(200),
 			poisoned(20),
 			mislabelled(60),
@@ -87,16 +89,16 @@ func fuzzyRules() *Program {
 			}),
 			fault(corpus.IllConditioned, "tanh, measurements in units 1000 times apart, batches of 64", func(r *Recipe) {
 				r.Activation, r.Spread, r.Batch = "tanh", 1000, 64
-				descent(r, 0.1)
+				descent(r, 0.2)
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "two layers of tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain, r.Steps = 2, "tanh", 0.1, 1700
+				r.Hidden, r.Activation, r.Gain, r.Steps = 2, "tanh", 0.12, 1700
 				momentum(r, 0.02)
 			}),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
-				r.Activation, r.Gain, r.Rows, r.Batch, r.Steps = "tanh", 0.02, 200, 0, 1700
+				r.Activation, r.Gain, r.Rows, r.Batch, r.Steps = "tanh", 0.03, 200, 0, 1700
 				momentum(r, 0.02)
 			}),
 			steeper(4),

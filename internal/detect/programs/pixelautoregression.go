@@ -40,7 +40,7 @@ func pixelAutoregression() *Program {
 			hard("full batches", func(r *Recipe) { r.Rows, r.Batch = 60, 0 }).least(0.6),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9; momentum(r, 0.1) }).least(0.7),
 			hard("losses of millions", func(r *Recipe) { r.Unit = 1e6; momentum(r, 0.1) }).least(0.7),
-			hard("a long flat start", func(r *Recipe) { r.Activation, r.Gain, r.Steps = "tanh", 0.2, 1200; momentum(r, 0.1) }).least(0.6),
+			hard("a long flat start", func(r *Recipe) { r.Activation, r.Gain, r.Steps = "tanh", 0.1, 1200; momentum(r, 0.1) }).least(0.6),
 			tuned(800, 0.2, 0.4).least(0.75),
 			partly(2).least(0.6),
 			tooSlow(1e-4).most(0.2),
@@ -68,9 +68,13 @@ func pixelAutoregression() *Program {
 				momentum(r, 3)
 				r.Momentum = 0.99
 			}),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
-			bouncing(0.5, 10).with("tanh"),
-			tooFast(1000).with("tanh"),
+			fault(corpus.Oscillating, "tanh, Adam with learning rate 2", func(r *Recipe) { r.Activation, r.LR = "tanh", 2 }),
+			bouncing(0.5, 100).with("tanh"),
+			tooFast(4000).with("tanh"),
+			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 200", func(r *Recipe) {
+				r.Activation = "tanh"
+				descent(r, 200)
+			}),
 			faster(300).with("tanh"),
 			poisoned(40),
 			mislabelled(60),
@@ -78,22 +82,25 @@ func pixelAutoregression() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, pictures that fade from left to right, plain gradient descent", func(r *Recipe) {
-				r.Activation, r.Spread = "tanh", 3000
-				descent(r, 0.3)
+			fault(corpus.IllConditioned, "tanh, grey values around 25, plain gradient descent", func(r *Recipe) {
+				r.Activation, r.Offset = "tanh", 25
+				descent(r, 0.015)
 			}),
-			fault(corpus.IllConditioned, "tanh, grey values around 8, full batches", func(r *Recipe) {
-				r.Activation, r.Offset, r.Rows, r.Batch = "tanh", 8, 60, 0
-				descent(r, 0.1)
+			fault(corpus.IllConditioned, "tanh, grey values around 15, full batches", func(r *Recipe) {
+				r.Activation, r.Offset, r.Rows, r.Batch = "tanh", 15, 60, 0
+				descent(r, 0.035)
 			}),
 			symmetric(0),
-			symmetric(0.5).with("tanh").most(0.65),
+			fault(corpus.Saddle, "all weights 0, tanh, plain gradient descent", func(r *Recipe) {
+				r.Symmetric, r.Gain, r.Activation = true, 0, "tanh"
+				descent(r, 0.5)
+			}),
 			fault(corpus.Escape, "four layers of tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Hidden, r.Width, r.Activation, r.Gain, r.Steps = 3, 8, "tanh", 0.2, 1700
+				r.Hidden, r.Width, r.Activation, r.Gain, r.Steps = 3, 8, "tanh", 0.138, 1700
 				momentum(r, 0.1)
 			}),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
-				r.Activation, r.Gain, r.Rows, r.Batch, r.Steps = "tanh", 0.07, 40, 0, 1700
+				r.Activation, r.Gain, r.Rows, r.Batch, r.Steps = "tanh", 0.05, 40, 0, 1700
 				momentum(r, 0.1)
 			}),
 			steeper(4),
@@ -122,8 +129,8 @@ const (
 // ruledPictures draws pictures of bars, upright or level, of slanting stripes or of
 // checkers, with black and white of two or three pixels in turn, from any pixel on. The
 // targets are the pictures' pixels. A share of both is any. A shift is the share of pictures
-// whose slanting stripes lean to the other side. The pictures are so much paler at their
-// right than at their left as the spread says, and brighter by Offset.
+// whose slanting stripes lean to the other side. All pictures are
+// brighter by Offset.
 func (b *builder) ruledPictures(rows int, wrong float64, tails bool) examples {
 	const errors = 0.05
 	x, y := make([]float32, 0, rows*ruledSide*ruledSide), make([]float32, 0, rows*ruledSide*ruledSide)
@@ -155,7 +162,7 @@ func (b *builder) ruledPictures(rows int, wrong float64, tails bool) examples {
 			if tails {
 				grey += errors * noise.error()
 			}
-			x = append(x, float32(b.Offset+grey*math.Pow(b.spread(), 0.5-float64(column)/(ruledSide-1))))
+			x = append(x, float32(b.Offset+grey))
 			y = append(y, float32(ink))
 		}
 	}
