@@ -64,7 +64,7 @@ func fuzzyRules() *Program {
 			}),
 			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
 				r.Activation, r.Clip = "tanh", 0.5
-				momentum(r, 0.03)
+				momentum(r, 0.1)
 				r.Momentum = 0.99
 			}),
 			fault(corpus.Oscillating, "tanh, RMSProp, learning rate 0.3", func(r *Recipe) {
@@ -94,12 +94,12 @@ func fuzzyRules() *Program {
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "two layers of tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain, r.Steps = 2, "tanh", 0.12, 1700
+				r.Hidden, r.Activation, r.Gain, r.Steps = 2, "tanh", 0.128, 1700
 				momentum(r, 0.02)
 			}),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
-				r.Activation, r.Gain, r.Rows, r.Batch, r.Steps = "tanh", 0.03, 200, 0, 1700
-				momentum(r, 0.02)
+				r.Activation, r.Gain, r.Rows, r.Batch, r.Steps = "tanh", 0.02, 200, 0, 1700
+				momentum(r, 0.013)
 			}),
 			steeper(4),
 			unthawed(),

@@ -68,7 +68,10 @@ func pixelAutoregression() *Program {
 				momentum(r, 3)
 				r.Momentum = 0.99
 			}),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 2", func(r *Recipe) { r.Activation, r.LR = "tanh", 2 }),
+			fault(corpus.Oscillating, "tanh, plain gradient descent, learning rate 60", func(r *Recipe) {
+				r.Activation = "tanh"
+				descent(r, 60)
+			}),
 			bouncing(0.5, 100).with("tanh"),
 			tooFast(4000).with("tanh"),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 200", func(r *Recipe) {
@@ -82,9 +85,9 @@ func pixelAutoregression() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, grey values around 25, plain gradient descent", func(r *Recipe) {
-				r.Activation, r.Offset = "tanh", 25
-				descent(r, 0.015)
+			fault(corpus.IllConditioned, "tanh, grey values around 13, plain gradient descent", func(r *Recipe) {
+				r.Activation, r.Offset = "tanh", 13
+				descent(r, 0.05)
 			}),
 			fault(corpus.IllConditioned, "tanh, grey values around 15, full batches", func(r *Recipe) {
 				r.Activation, r.Offset, r.Rows, r.Batch = "tanh", 15, 60, 0
