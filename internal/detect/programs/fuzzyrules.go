@@ -62,11 +62,6 @@ func fuzzyRules() *Program {
 			fault(corpus.Dying, "two layers, hidden biases far below 0 at a step", func(r *Recipe) {
 				r.Hidden, r.Fault = 2, Fault{Kind: Kill, At: 0.35, Size: 20}
 			}),
-			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
-				r.Activation, r.Clip = "tanh", 0.5
-				momentum(r, 0.1)
-				r.Momentum = 0.99
-			}),
 			fault(corpus.Oscillating, "tanh, RMSProp, learning rate 0.3", func(r *Recipe) {
 				r.Activation, r.Optimizer, r.LR = "tanh", "rmsprop", 0.3
 			}),
