@@ -72,7 +72,7 @@ func fuzzyRules() *Program {
 			}),
 			tooFast(1000).with("tanh"),
 			faster(200),
-			poisoned(20),
+			poisoned(8),
 			mislabelled(60),
 			nanOnce(),
 			infOnce(),
@@ -82,9 +82,9 @@ func fuzzyRules() *Program {
 				r.Activation, r.Spread, r.Rows, r.Batch = "tanh", 300, 300, 0
 				descent(r, 0.1)
 			}),
-			fault(corpus.IllConditioned, "tanh, measurements in units 1000 times apart, batches of 64", func(r *Recipe) {
-				r.Activation, r.Spread, r.Batch = "tanh", 1000, 64
-				descent(r, 0.2)
+			fault(corpus.IllConditioned, "tanh, measurements in units 400 times apart, batches of 64", func(r *Recipe) {
+				r.Activation, r.Spread, r.Batch = "tanh", 400, 64
+				descent(r, 0.1)
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
@@ -94,7 +94,7 @@ func fuzzyRules() *Program {
 			}),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
 				r.Activation, r.Gain, r.Rows, r.Batch, r.Steps = "tanh", 0.02, 200, 0, 1700
-				momentum(r, 0.013)
+				momentum(r, 0.016)
 			}),
 			steeper(4),
 			unthawed(),

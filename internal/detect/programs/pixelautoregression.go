@@ -63,11 +63,6 @@ func pixelAutoregression() *Program {
 			}),
 			bornDead(10),
 			killed(15),
-			fault(corpus.Oscillating, "tanh, momentum 0.99", func(r *Recipe) {
-				r.Activation = "tanh"
-				momentum(r, 1.2)
-				r.Momentum = 0.99
-			}),
 			fault(corpus.Oscillating, "tanh, plain gradient descent, learning rate 60", func(r *Recipe) {
 				r.Activation = "tanh"
 				descent(r, 60)
@@ -89,9 +84,9 @@ func pixelAutoregression() *Program {
 				r.Activation, r.Offset = "tanh", 13
 				descent(r, 0.05)
 			}),
-			fault(corpus.IllConditioned, "tanh, grey values around 11, full batches", func(r *Recipe) {
-				r.Activation, r.Offset, r.Rows, r.Batch = "tanh", 11, 60, 0
-				descent(r, 0.06)
+			fault(corpus.IllConditioned, "tanh, grey values around 13, full batches", func(r *Recipe) {
+				r.Activation, r.Offset, r.Rows, r.Batch = "tanh", 13, 60, 0
+				descent(r, 0.045)
 			}),
 			symmetric(0),
 			fault(corpus.Saddle, "all weights 0, tanh, plain gradient descent", func(r *Recipe) {
