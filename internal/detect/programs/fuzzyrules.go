@@ -82,8 +82,8 @@ func fuzzyRules() *Program {
 				r.Activation, r.Spread, r.Rows, r.Batch = "tanh", 300, 300, 0
 				descent(r, 0.1)
 			}),
-			fault(corpus.IllConditioned, "tanh, measurements in units 400 times apart, batches of 64", func(r *Recipe) {
-				r.Activation, r.Spread, r.Batch = "tanh", 400, 64
+			fault(corpus.IllConditioned, "tanh, measurements in units 300 times apart, batches of 128", func(r *Recipe) {
+				r.Activation, r.Spread, r.Batch = "tanh", 300, 128
 				descent(r, 0.1)
 			}),
 			symmetric(0),
