@@ -32,7 +32,7 @@ const (
 	// constant one by any factor.
 	illEfficiency = 0.008
 	illCross      = -0.12
-	illGuess      = 0.5
+	illGuess      = 0.75
 	illUsed       = 0.3
 	illWasteLeft  = 0.3
 	// illInput is how large the inputs of a layer are at least, beside inputs of unit

@@ -117,6 +117,9 @@ func illFaults() []fault {
 	return []fault{
 		{recipe{name: "creeps along the floor of a valley", steps: 1200, loss: creeping, norm: lognormal(1, 0.3),
 			edit: wasting(gaussian(1.6, 0.2), -0.6)}, IllConditioned, 500, 600, false, nil},
+		{recipe{name: "creeps after a bad first guess", steps: 1200, loss: func(t int, r *rand.Rand) float64 {
+			return 7*math.Exp(-float64(t)/4) + 0.42*math.Exp(-float64(t)/120) + 0.42*math.Exp(-float64(t)/2500) + 0.002*r.NormFloat64()
+		}, norm: lognormal(1, 0.3), edit: wasting(gaussian(1.6, 0.2), -0.6)}, IllConditioned, 500, 700, false, nil},
 		{recipe{name: "crept along the floor of a valley", steps: 6000, loss: creeping, norm: lognormal(1, 0.3),
 			edit: wasting(gaussian(1.6, 0.2), -0.6)}, IllConditioned, 500, 600, true, nil},
 		{recipe{name: "curvature uses up the step", steps: 3000, loss: bouncing, norm: lognormal(1, 0.3), edit: wasting(gaussian(1, 0.1), -0.3)},
