@@ -109,6 +109,9 @@ func TestGradient(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
+	// gotch's NoGrad switches gradients off for one thread of the operating system.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	vs, m := seededModel(t)
 	b := draw(rand.New(rand.NewPCG(1, 1)), 500, 20)
 	want := 0
