@@ -80,6 +80,7 @@ func All() []*Program {
 		fourierOperator(), additiveEffects(),
 		strokeLabels(), splineEdges(),
 		pixelAutoregression(), fuzzyRules(),
+		sinkhornSorting(), redundancyReduction(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
