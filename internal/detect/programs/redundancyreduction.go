@@ -42,8 +42,8 @@ func redundancyReduction() *Program {
 			hard("a long flat start", func(r *Recipe) { r.Activation, r.Gain = "tanh", 0.25; momentum(r, 0.03) }).least(0.6),
 			tuned(800, 0.2, 0.2),
 			partly(2).least(0.6),
-			tooSlow(1e-4).most(0.4),
-			fault(corpus.TooSlow, "tanh, momentum, learning rate 1e-6", func(r *Recipe) { r.Activation = "tanh"; momentum(r, 1e-6) }).most(0.4),
+			tooSlow(1e-4).most(0.5),
+			fault(corpus.TooSlow, "tanh, momentum, learning rate 1e-6", func(r *Recipe) { r.Activation = "tanh"; momentum(r, 1e-6) }).most(0.5),
 			fault(corpus.Vanishing, "eight sigmoid layers, plain gradient descent", func(r *Recipe) {
 				r.Hidden, r.Width, r.Activation = 8, 16, "sigmoid"
 				descent(r, 0.05)
@@ -62,9 +62,9 @@ func redundancyReduction() *Program {
 			}),
 			bornDead(15),
 			killed(30),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.3", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.3 }),
+			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.18", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.18 }),
 			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum, r.Clip = "tanh", "sgd", 0.2, 0.99, 0.5
+				r.Activation, r.Optimizer, r.LR, r.Momentum, r.Clip = "tanh", "sgd", 0.07, 0.99, 0.5
 			}),
 			bouncing(0.5, 5).with("tanh"),
 			faster(300),
@@ -78,22 +78,22 @@ func redundancyReduction() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, sensors in units up to 300 times apart, plain gradient descent", func(r *Recipe) {
-				r.Activation, r.Spread, r.Gain = "tanh", 300, 0.5
-				descent(r, 0.1)
+			fault(corpus.IllConditioned, "tanh, sensors in units up to 10000 times apart, plain gradient descent", func(r *Recipe) {
+				r.Activation, r.Spread, r.Gain = "tanh", 1e4, 0.2
+				descent(r, 0.15)
 			}),
-			fault(corpus.IllConditioned, "sensors in units up to 100 times apart, full batches", func(r *Recipe) {
-				r.Spread, r.Gain, r.Rows, r.Batch = 100, 0.5, 300, 0
-				descent(r, 0.03)
+			fault(corpus.IllConditioned, "tanh, sensors in units up to 10000 times apart, full batches", func(r *Recipe) {
+				r.Activation, r.Spread, r.Gain, r.Rows, r.Batch = "tanh", 1e4, 0.2, 300, 0
+				descent(r, 0.3)
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Steps = "tanh", 0.1, 1600
+				r.Activation, r.Gain, r.Steps = "tanh", 0.165, 1700
 				momentum(r, 0.03)
 			}),
 			fault(corpus.Escape, "small initialisation, full batches", func(r *Recipe) {
-				r.Gain, r.Steps, r.Rows, r.Batch = 0.1, 1600, 300, 0
+				r.Gain, r.Steps, r.Rows, r.Batch = 0.26, 1700, 300, 0
 				descent(r, 0.1)
 			}),
 			steeper(3),

@@ -39,7 +39,7 @@ func sinkhornSorting() *Program {
 			hard("dropout", func(r *Recipe) { r.Dropout = 0.05 }).least(0.6),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9; momentum(r, 0.05) }).least(0.7),
 			hard("losses of millions", func(r *Recipe) { r.Unit, r.Activation = 1e6, "tanh"; descent(r, 0.5) }).least(0.7),
-			hard("a long flat start", func(r *Recipe) { r.Activation, r.Gain = "tanh", 0.2; momentum(r, 0.1) }).least(0.6),
+			hard("a long flat start", func(r *Recipe) { r.Activation, r.Gain = "tanh", 0.05; momentum(r, 0.1) }).least(0.6),
 			tuned(800, 0.2, 0.4),
 			partly(2).least(0.6),
 			tooSlow(2e-4).most(0.2),
@@ -62,11 +62,15 @@ func sinkhornSorting() *Program {
 			}),
 			bornDead(20),
 			killed(40),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
-			fault(corpus.Oscillating, "tanh, momentum 0.99, clipped", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum, r.Clip = "tanh", "sgd", 0.4, 0.99, 0.5
+			bouncing(0.5, 60).with("tanh"),
+			fault(corpus.Oscillating, "tanh, learning rate 25, batches of 16", func(r *Recipe) {
+				r.Activation, r.Batch = "tanh", 16
+				descent(r, 25)
 			}),
-			bouncing(0.5, 10).with("tanh"),
+			fault(corpus.Oscillating, "tanh, momentum, learning rate 5", func(r *Recipe) {
+				r.Activation = "tanh"
+				momentum(r, 5)
+			}),
 			faster(300),
 			fault(corpus.Diverging, "tanh, momentum, learning rate times 300 from early on", func(r *Recipe) {
 				r.Activation = "tanh"
@@ -79,22 +83,21 @@ func sinkhornSorting() *Program {
 			infOnce(),
 			emptyMask(),
 			logOfZero(),
-			fault(corpus.IllConditioned, "tanh, readings in units up to 300 times apart, plain gradient descent", func(r *Recipe) {
-				r.Activation, r.Spread = "tanh", 300
-				descent(r, 0.5)
+			fault(corpus.IllConditioned, "readings in units up to 1000 times apart, full batches", func(r *Recipe) {
+				r.Spread, r.Gain, r.Rows, r.Batch = 1000, 0.3, 150, 0
+				descent(r, 0.08)
 			}),
-			fault(corpus.IllConditioned, "readings in units up to 300 times apart, full batches", func(r *Recipe) {
-				r.Spread, r.Gain, r.Rows, r.Batch = 300, 0.5, 150, 0
-				descent(r, 0.1)
+			fault(corpus.IllConditioned, "tanh, readings in units up to 1000 times apart, batches of 32", func(r *Recipe) {
+				r.Activation, r.Spread, r.Gain = "tanh", 1000, 0.3
+				descent(r, 0.2)
 			}),
 			symmetric(0),
-			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Steps = "tanh", 0.1, 1600
+				r.Activation, r.Gain, r.Steps = "tanh", 0.003, 1700
 				momentum(r, 0.1)
 			}),
 			fault(corpus.Escape, "small initialisation, full batches", func(r *Recipe) {
-				r.Gain, r.Steps, r.Rows, r.Batch = 0.05, 1600, 150, 0
+				r.Gain, r.Steps, r.Rows, r.Batch = 0.0075, 1700, 150, 0
 				descent(r, 0.5)
 			}),
 			steeper(5),
