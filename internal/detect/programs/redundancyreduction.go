@@ -21,7 +21,8 @@ func redundancyReduction() *Program {
 		Name: "redundancy-reduction", HeldOut: true,
 		Plain: Recipe{Steps: 1000, Batch: 64, Rows: 2000, Optimizer: "adam", LR: 3e-3,
 			Hidden: 2, Width: 32, Activation: "relu", Gain: 1},
-		Chance: 1.0 / twinClasses, Solved: 0.65,
+		// About what encoders with random weights come to.
+		Chance: 0.4, Solved: 0.65,
 		Cases: []Case{
 			scheduled("warm-up"),
 			scheduled("warm-up and cosine"),
@@ -35,15 +36,15 @@ func redundancyReduction() *Program {
 			hard("a tenth of the pairs wrong", func(r *Recipe) { r.Noise = 0.1 }).least(0.7),
 			hard("batches of 10", func(r *Recipe) { r.Batch, r.LR = 10, 1e-3 }).least(0.6),
 			hard("few objects, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 80, 40 }).least(0.2),
-			hard("full batches, plain gradient descent", func(r *Recipe) { r.Rows, r.Batch = 300, 0; descent(r, 0.1) }).least(0.6),
+			hard("full batches, plain gradient descent", func(r *Recipe) { r.Rows, r.Batch = 300, 0; descent(r, 0.1) }).least(0.4),
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.1 }),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit, r.Activation = 1e-9, "tanh"; momentum(r, 0.02) }).least(0.7),
 			hard("losses of millions", func(r *Recipe) { r.Unit = 1e6; momentum(r, 0.01) }).least(0.7),
-			hard("a long flat start", func(r *Recipe) { r.Activation, r.Gain = "tanh", 0.25; momentum(r, 0.03) }).least(0.6),
+			hard("a long flat start", func(r *Recipe) { r.Activation, r.Gain = "tanh", 0.25; momentum(r, 0.03) }).least(0.5),
 			tuned(800, 0.2, 0.2),
 			partly(2).least(0.6),
-			tooSlow(1e-4).most(0.5),
-			fault(corpus.TooSlow, "tanh, momentum, learning rate 1e-6", func(r *Recipe) { r.Activation = "tanh"; momentum(r, 1e-6) }).most(0.5),
+			tooSlow(1e-4),
+			fault(corpus.TooSlow, "tanh, momentum, learning rate 1e-6", func(r *Recipe) { r.Activation = "tanh"; momentum(r, 1e-6) }),
 			fault(corpus.Vanishing, "eight sigmoid layers, plain gradient descent", func(r *Recipe) {
 				r.Hidden, r.Width, r.Activation = 8, 16, "sigmoid"
 				descent(r, 0.05)

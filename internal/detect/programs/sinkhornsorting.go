@@ -42,8 +42,8 @@ func sinkhornSorting() *Program {
 			hard("a long flat start", func(r *Recipe) { r.Activation, r.Gain = "tanh", 0.05; momentum(r, 0.1) }).least(0.6),
 			tuned(800, 0.2, 0.4),
 			partly(2).least(0.6),
-			tooSlow(2e-4).most(0.2),
-			fault(corpus.TooSlow, "momentum, learning rate 2e-6", func(r *Recipe) { momentum(r, 2e-6) }).most(0.2),
+			tooSlow(2e-4).most(0.3),
+			fault(corpus.TooSlow, "momentum, learning rate 2e-6", func(r *Recipe) { momentum(r, 2e-6) }).most(0.3),
 			fault(corpus.Vanishing, "eight sigmoid layers, plain gradient descent", func(r *Recipe) {
 				r.Hidden, r.Width, r.Activation = 8, 16, "sigmoid"
 				descent(r, 0.3)
@@ -63,13 +63,9 @@ func sinkhornSorting() *Program {
 			bornDead(20),
 			killed(40),
 			bouncing(0.5, 60).with("tanh"),
-			fault(corpus.Oscillating, "tanh, learning rate 25, batches of 16", func(r *Recipe) {
+			fault(corpus.Oscillating, "tanh, learning rate 15, batches of 16", func(r *Recipe) {
 				r.Activation, r.Batch = "tanh", 16
-				descent(r, 25)
-			}),
-			fault(corpus.Oscillating, "tanh, momentum, learning rate 5", func(r *Recipe) {
-				r.Activation = "tanh"
-				momentum(r, 5)
+				descent(r, 15)
 			}),
 			faster(300),
 			fault(corpus.Diverging, "tanh, momentum, learning rate times 300 from early on", func(r *Recipe) {
@@ -89,15 +85,15 @@ func sinkhornSorting() *Program {
 			}),
 			fault(corpus.IllConditioned, "tanh, readings in units up to 1000 times apart, batches of 32", func(r *Recipe) {
 				r.Activation, r.Spread, r.Gain = "tanh", 1000, 0.3
-				descent(r, 0.2)
+				descent(r, 0.4)
 			}),
 			symmetric(0),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Steps = "tanh", 0.003, 1700
+				r.Activation, r.Gain, r.Steps = "tanh", 0.0024, 1700
 				momentum(r, 0.1)
 			}),
 			fault(corpus.Escape, "small initialisation, full batches", func(r *Recipe) {
-				r.Gain, r.Steps, r.Rows, r.Batch = 0.0075, 1700, 150, 0
+				r.Gain, r.Steps, r.Rows, r.Batch = 0.006, 1700, 150, 0
 				descent(r, 0.5)
 			}),
 			steeper(5),
