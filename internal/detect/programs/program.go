@@ -81,6 +81,7 @@ func All() []*Program {
 		strokeLabels(), splineEdges(),
 		pixelAutoregression(), fuzzyRules(),
 		sinkhornSorting(), redundancyReduction(),
+		vectorQuantised(), wienerHammerstein(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
