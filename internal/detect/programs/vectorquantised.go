@@ -64,7 +64,7 @@ func vectorQuantised() *Program {
 				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 0.2, 0.99
 			}),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 1", func(r *Recipe) { r.Activation, r.LR = "tanh", 1 }),
-			bouncing(0.5, 6).with("tanh"),
+			bouncing(0.5, 12).with("tanh"),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 5", func(r *Recipe) {
 				r.Activation = "tanh"
 				descent(r, 5)

@@ -35,7 +35,7 @@ func wienerHammerstein() *Program {
 			hard("full batches", func(r *Recipe) { r.Rows, r.Batch = 60, 0 }).least(0.8),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9; momentum(r, 0.02) }).least(0.75),
 			hard("losses of millions", func(r *Recipe) { r.Unit = 1e6; momentum(r, 0.02) }).least(0.75),
-			hard("a long flat start", func(r *Recipe) { r.Activation, r.Gain = "tanh", 0.2; momentum(r, 0.02) }).least(0.5),
+			hard("a long flat start", func(r *Recipe) { r.Activation, r.Gain = "tanh", 0.1; momentum(r, 0.02) }).least(0.5),
 			hard("coloured input, Adam", func(r *Recipe) { r.Spread = 6 }).least(0.7),
 			tuned(800, 0.2, 0.3),
 			hard("the first filter taken from before and frozen on purpose", func(r *Recipe) {
@@ -59,19 +59,19 @@ func wienerHammerstein() *Program {
 				r.Hidden, r.Gain, r.Clip = 5, 4, 1
 				descent(r, 1e-3)
 			}),
-			bornDead(10),
+			bornDead(20),
 			killed(15),
-			fault(corpus.Oscillating, "tanh, momentum 0.99, learning rate times 10", func(r *Recipe) {
-				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 0.2, 0.99
+			fault(corpus.Oscillating, "tanh, momentum 0.99, learning rate 0.05", func(r *Recipe) {
+				r.Activation, r.Optimizer, r.LR, r.Momentum = "tanh", "sgd", 0.05, 0.99
 			}),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 1", func(r *Recipe) { r.Activation, r.LR = "tanh", 1 }),
-			bouncing(0.5, 6).with("tanh"),
+			bouncing(0.5, 3).with("tanh"),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 5", func(r *Recipe) {
 				r.Activation = "tanh"
 				descent(r, 5)
 			}),
 			faster(300).with("tanh"),
-			poisoned(20),
+			poisoned(8),
 			mislabelled(100),
 			nanOnce(),
 			infOnce(),
@@ -86,13 +86,16 @@ func wienerHammerstein() *Program {
 				momentum(r, 0.02)
 			}),
 			symmetric(0),
-			symmetric(0.5).with("tanh"),
+			fault(corpus.Saddle, "all weights 0, full batches, plain gradient descent", func(r *Recipe) {
+				r.Symmetric, r.Gain, r.Rows, r.Batch = true, 0, 60, 0
+				descent(r, 0.03)
+			}),
 			fault(corpus.Escape, "tanh, small initialisation, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Steps = "tanh", 0.03, 1700
+				r.Activation, r.Gain, r.Steps = "tanh", 0.05, 1700
 				momentum(r, 0.02)
 			}),
 			fault(corpus.Escape, "two layers of tanh, small initialisation, full batches", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain, r.Rows, r.Batch, r.Steps = 2, "tanh", 0.1, 60, 0, 1700
+				r.Hidden, r.Activation, r.Gain, r.Rows, r.Batch, r.Steps = 2, "tanh", 0.14, 60, 0, 1700
 				momentum(r, 0.02)
 			}),
 			steeper(4),
