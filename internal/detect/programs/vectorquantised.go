@@ -61,7 +61,7 @@ func vectorQuantised() *Program {
 			bornDead(10),
 			killed(15),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 1", func(r *Recipe) { r.Activation, r.LR = "tanh", 1 }),
-			bouncing(0.5, 12).with("tanh"),
+			bouncing(0.5, 8).with("tanh"),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 5", func(r *Recipe) {
 				r.Activation = "tanh"
 				descent(r, 5)
@@ -88,7 +88,7 @@ func vectorQuantised() *Program {
 				momentum(r, 0.05)
 			}),
 			fault(corpus.Escape, "two layers of tanh in each part, small initialisation, full batches", func(r *Recipe) {
-				r.Hidden, r.Activation, r.Gain, r.Rows, r.Batch, r.Steps = 2, "tanh", 0.2, 160, 0, 1800
+				r.Hidden, r.Activation, r.Gain, r.Rows, r.Batch, r.Steps = 2, "tanh", 0.185, 160, 0, 1800
 				momentum(r, 0.05)
 			}),
 			steeper(5),
