@@ -61,7 +61,6 @@ func wienerHammerstein() *Program {
 			}),
 			bornDead(20),
 			killed(15),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 2", func(r *Recipe) { r.Activation, r.LR = "tanh", 2 }),
 			bouncing(0.5, 3).with("tanh"),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 5", func(r *Recipe) {
 				r.Activation = "tanh"
