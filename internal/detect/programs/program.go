@@ -82,6 +82,7 @@ func All() []*Program {
 		pixelAutoregression(), fuzzyRules(),
 		sinkhornSorting(), redundancyReduction(),
 		vectorQuantised(), wienerHammerstein(),
+		treeSoftmax(), boundaryCollocation(),
 	}
 	for _, p := range all {
 		p.Cases = append(common(), p.Cases...)
