@@ -21,7 +21,7 @@ func treeSoftmax() *Program {
 		Name: "tree-softmax", HeldOut: true,
 		Plain: Recipe{Steps: 1100, Batch: 24, Rows: 4000, Optimizer: "adam", LR: 8e-3,
 			Hidden: 1, Width: 24, Activation: "relu", Gain: 1},
-		Chance: 0, Solved: 0.35,
+		Chance: 0, Solved: 0.5,
 		Cases: []Case{
 			scheduled("warm-up"),
 			scheduled("warm-up and cosine"),
@@ -75,12 +75,12 @@ func treeSoftmax() *Program {
 			emptyMask(),
 			logOfZero(),
 			fault(corpus.IllConditioned, "tanh, older words' vectors up to 100 times as long, full batches", func(r *Recipe) {
-				r.Activation, r.Spread, r.Batch, r.Rows = "tanh", 100, 0, 400
-				descent(r, 0.05)
+				r.Activation, r.Spread, r.Batch, r.Rows = "tanh", 100, 0, 1000
+				descent(r, 0.15)
 			}),
-			fault(corpus.IllConditioned, "older words' vectors up to 100 times as long, batches of 48", func(r *Recipe) {
-				r.Spread, r.Batch = 100, 48
-				descent(r, 0.02)
+			fault(corpus.IllConditioned, "older words' vectors up to 300 times as long, batches of 48", func(r *Recipe) {
+				r.Spread, r.Batch = 300, 48
+				descent(r, 0.05)
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
