@@ -34,7 +34,7 @@ func boundaryCollocation() *Program {
 			clipped(0.2, 1),
 			hard("forces as noisy as they are strong", func(r *Recipe) { r.Noise = 1 }).least(0.6),
 			hard("noise of infinite variance, clipped", func(r *Recipe) { r.Tails, r.Noise, r.Clip = true, 0.2, 1 }).least(0.7),
-			hard("one problem in a step", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 1.5e-3, 1300 }).least(0.6),
+			hard("one problem in a step", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 6e-4, 1300 }).least(0.4),
 			hard("few problems, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 40, 10 }).least(0.2),
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.1 }).least(0.75),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9; momentum(r, 1e-3) }).least(0.6),
@@ -64,7 +64,7 @@ func boundaryCollocation() *Program {
 			bornDead(12),
 			killed(15),
 			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.3", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.3 }),
-			bouncing(0.5, 1).with("tanh"),
+			bouncing(0.5, 8).with("tanh"),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 1", func(r *Recipe) {
 				r.Activation = "tanh"
 				descent(r, 1)
@@ -84,15 +84,17 @@ func boundaryCollocation() *Program {
 				r.Activation, r.Spread, r.Batch = "tanh", 100, 60
 				descent(r, 3e-3)
 			}),
-			symmetric(0),
+			fault(corpus.Saddle, "all weights 0, full batches", func(r *Recipe) {
+				r.Symmetric, r.Gain, r.Batch, r.Rows = true, 0, 0, 200
+			}),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Steps = 0.02, 1700
-				momentum(r, 1e-3)
+				r.Gain, r.Steps = 0.013, 1800
+				momentum(r, 2e-3)
 			}),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
-				r.Activation, r.Gain, r.Batch, r.Rows, r.Steps = "tanh", 0.02, 0, 100, 1700
-				momentum(r, 1e-3)
+				r.Activation, r.Gain, r.Batch, r.Rows, r.Steps = "tanh", 0.0042, 0, 200, 1800
+				momentum(r, 4e-3)
 			}),
 			steeper(4),
 			unthawed(),

@@ -32,12 +32,12 @@ func treeSoftmax() *Program {
 			clipped(0.1, 1),
 			hard("a quarter of the words by chance", func(r *Recipe) { r.Noise = 0.25 }).least(0.6),
 			hard("batches of one", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 2e-3, 1300 }).least(0.4),
-			hard("a short text, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 240, 12 }).least(0.2),
+			hard("a short text, learnt by heart", func(r *Recipe) { r.Rows, r.Batch, r.LR = 900, 12, 3e-3 }).least(0.2),
 			hard("dropout", func(r *Recipe) { r.Dropout = 0.1 }).least(0.75),
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.1 }).least(0.75),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9; momentum(r, 0.03) }).least(0.7),
 			hard("losses of millions", func(r *Recipe) { r.Unit = 1e6; momentum(r, 0.03) }).least(0.7),
-			hard("full batches", func(r *Recipe) { r.Batch, r.Rows = 0, 400 }).least(0.3),
+			hard("full batches", func(r *Recipe) { r.Batch, r.Rows = 0, 1000; descent(r, 0.3) }).least(0.4),
 			hard("a long flat start", func(r *Recipe) { r.Gain, r.Steps = 0.15, 1300; momentum(r, 0.04) }).least(0.5),
 			tuned(800, 0.2, 0.5),
 			hard("vectors of words frozen on purpose", func(r *Recipe) { r.Untrained = 1 }).least(0.7),
@@ -69,7 +69,7 @@ func treeSoftmax() *Program {
 			}),
 			faster(300),
 			mislabelled(60),
-			poisoned(20),
+			poisoned(40),
 			nanOnce(),
 			infOnce(),
 			emptyMask(),
@@ -85,14 +85,14 @@ func treeSoftmax() *Program {
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Steps = 0.05, 1700
+				r.Gain, r.Steps = 0.026, 1800
 				momentum(r, 0.04)
 			}),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
-				r.Activation, r.Gain, r.Batch, r.Rows, r.Steps = "tanh", 0.05, 0, 200, 1700
+				r.Activation, r.Gain, r.Batch, r.Rows, r.Steps = "tanh", 0.025, 0, 600, 1800
 				momentum(r, 0.04)
 			}),
-			steeper(5),
+			steeper(6),
 			unthawed(),
 			negatedLoss(),
 			fault(corpus.SignError, "gradient added, momentum", func(r *Recipe) {
