@@ -34,7 +34,7 @@ func boundaryCollocation() *Program {
 			clipped(0.2, 1),
 			hard("forces as noisy as they are strong", func(r *Recipe) { r.Noise = 1 }).least(0.6),
 			hard("noise of infinite variance, clipped", func(r *Recipe) { r.Tails, r.Noise, r.Clip = true, 0.2, 1 }).least(0.7),
-			hard("one problem in a step", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 6e-4, 1300 }).least(0.4),
+			hard("one problem in a step", func(r *Recipe) { r.Batch, r.LR, r.Steps = 1, 2.5e-3, 2000 }).least(0.5),
 			hard("few problems, learnt by heart", func(r *Recipe) { r.Rows, r.Batch = 40, 10 }).least(0.2),
 			hard("weight decay", func(r *Recipe) { r.Optimizer, r.WeightDecay = "adamw", 0.1 }).least(0.75),
 			hard("losses of 1e-9", func(r *Recipe) { r.Unit = 1e-9; momentum(r, 1e-3) }).least(0.6),
@@ -89,12 +89,12 @@ func boundaryCollocation() *Program {
 			}),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Steps = 0.013, 1800
-				momentum(r, 2e-3)
+				r.Gain, r.Steps = 0.0096, 1800
+				momentum(r, 3e-3)
 			}),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
-				r.Activation, r.Gain, r.Batch, r.Rows, r.Steps = "tanh", 0.0042, 0, 200, 1800
-				momentum(r, 4e-3)
+				r.Activation, r.Gain, r.Batch, r.Rows, r.Steps = "tanh", 0.002, 0, 200, 1800
+				momentum(r, 0.01)
 			}),
 			steeper(4),
 			unthawed(),

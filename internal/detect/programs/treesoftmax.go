@@ -89,7 +89,7 @@ func treeSoftmax() *Program {
 				momentum(r, 0.04)
 			}),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
-				r.Activation, r.Gain, r.Batch, r.Rows, r.Steps = "tanh", 0.025, 0, 600, 1800
+				r.Activation, r.Gain, r.Batch, r.Rows, r.Steps = "tanh", 0.022, 0, 600, 1800
 				momentum(r, 0.04)
 			}),
 			steeper(6),
