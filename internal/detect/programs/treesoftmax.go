@@ -61,7 +61,7 @@ func treeSoftmax() *Program {
 			}),
 			bornDead(12),
 			killed(20),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 1", func(r *Recipe) { r.Activation, r.LR = "tanh", 1 }),
+			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
 			bouncing(0.5, 30).with("tanh"),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 100", func(r *Recipe) {
 				r.Activation = "tanh"
@@ -78,14 +78,14 @@ func treeSoftmax() *Program {
 				r.Activation, r.Spread, r.Batch, r.Rows = "tanh", 100, 0, 1000
 				descent(r, 0.15)
 			}),
-			fault(corpus.IllConditioned, "older words' vectors up to 300 times as long, batches of 48", func(r *Recipe) {
-				r.Spread, r.Batch = 300, 48
-				descent(r, 0.05)
+			fault(corpus.IllConditioned, "tanh, older words' vectors up to 300 times as long, batches of 96", func(r *Recipe) {
+				r.Activation, r.Spread, r.Batch = "tanh", 300, 96
+				descent(r, 0.1)
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
 			fault(corpus.Escape, "small initialisation, momentum", func(r *Recipe) {
-				r.Gain, r.Steps = 0.026, 1800
+				r.Gain, r.Steps = 0.022, 1800
 				momentum(r, 0.04)
 			}),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
