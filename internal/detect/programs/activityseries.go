@@ -18,7 +18,7 @@ func activitySeries() *Program {
 	descent := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0 }
 	momentum := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0.9 }
 	return &Program{
-		Name: "activity-series", HeldOut: true,
+		Name: "activity-series",
 		Plain: Recipe{Steps: 1000, Batch: 16, Rows: 1500, Optimizer: "adam", LR: 1e-2,
 			Hidden: 2, Width: 12, Activation: "relu", Gain: 1},
 		Chance: 1.0 / activities, Solved: 0.75,

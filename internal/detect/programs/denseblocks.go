@@ -16,7 +16,7 @@ import (
 // without batch normalisation. Without its connections it is a plain stack of layers.
 func denseBlocks() *Program {
 	return &Program{
-		Name: "dense-blocks", HeldOut: true,
+		Name: "dense-blocks",
 		Plain: Recipe{Steps: 1000, Batch: 8, Rows: 1500, Optimizer: "sgd", LR: 0.02, Momentum: 0.9,
 			Hidden: 2, Width: 5, Activation: "relu", Gain: 1},
 		Chance: 1.0 / penClasses, Solved: 0.8,

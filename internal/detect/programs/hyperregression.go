@@ -16,7 +16,7 @@ func hyperRegression() *Program {
 	momentum := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0.9 }
 	descent := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0 }
 	return &Program{
-		Name: "hyper-regression", HeldOut: true,
+		Name: "hyper-regression",
 		Plain: Recipe{Steps: 1100, Batch: 24, Rows: 2000, Optimizer: "adam", LR: 8e-3,
 			Hidden: 2, Width: 24, Activation: "relu", Gain: 1, Noise: 0.1},
 		Chance: 0, Solved: 0.8,

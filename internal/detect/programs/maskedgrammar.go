@@ -16,7 +16,7 @@ import (
 // tells, often from some words away and past a noun that would tell another one.
 func maskedGrammar() *Program {
 	return &Program{
-		Name: "masked-grammar", HeldOut: true,
+		Name: "masked-grammar",
 		Plain: Recipe{Steps: 1000, Batch: 16, Rows: 2500, Optimizer: "adam", LR: 5e-3,
 			Hidden: 1, Width: 16, Activation: "relu", Gain: 1},
 		Chance: 1.0 / grammarForms, Solved: 0.8,

@@ -19,7 +19,7 @@ func neuralODE() *Program {
 	descent := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0 }
 	small := func(r *Recipe, gain float64) { r.Gain, r.Recurrent = gain, gain }
 	return &Program{
-		Name: "neural-ode", HeldOut: true,
+		Name: "neural-ode",
 		Plain: Recipe{Steps: 1000, Batch: 32, Rows: 2000, Optimizer: "adam", LR: 8e-3,
 			Hidden: 1, Width: 16, Activation: "tanh", Gain: 1, Recurrent: 1},
 		Chance: 1.0 / shellKinds, Solved: 0.8,

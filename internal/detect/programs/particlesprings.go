@@ -17,7 +17,7 @@ func particleSprings() *Program {
 	descent := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0 }
 	momentum := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0.9 }
 	return &Program{
-		Name: "particle-springs", HeldOut: true,
+		Name: "particle-springs",
 		Plain: Recipe{Steps: 1100, Batch: 16, Rows: 1500, Optimizer: "adam", LR: 1e-2,
 			Hidden: 1, Width: 20, Activation: "relu", Gain: 1, Noise: 0.05},
 		Chance: 0, Solved: 0.8,

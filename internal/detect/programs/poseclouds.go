@@ -16,7 +16,7 @@ func poseClouds() *Program {
 	descent := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0 }
 	momentum := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0.9 }
 	return &Program{
-		Name: "pose-clouds", HeldOut: true,
+		Name: "pose-clouds",
 		Plain: Recipe{Steps: 1100, Batch: 32, Rows: 2000, Optimizer: "adam", LR: 1e-2,
 			Hidden: 2, Width: 32, Activation: "relu", Gain: 1, Noise: 0.05},
 		Chance: 0, Solved: 0.75,

@@ -17,7 +17,7 @@ func radialUnits() *Program {
 	descent := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0 }
 	momentum := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0.9 }
 	return &Program{
-		Name: "radial-units", HeldOut: true,
+		Name: "radial-units",
 		Plain: Recipe{Steps: 1100, Batch: 24, Rows: 2000, Optimizer: "adam", LR: 1e-2,
 			Hidden: 1, Width: 24, Activation: "relu", Gain: 1, Noise: 0.05},
 		Chance: 0, Solved: 0.7,

@@ -13,7 +13,7 @@ import (
 // score itself, which of normal distributions, blurred, has a closed form.
 func scoreMatching() *Program {
 	return &Program{
-		Name: "score-matching", HeldOut: true,
+		Name: "score-matching",
 		Plain: Recipe{Steps: 1200, Batch: 48, Rows: 6000, Optimizer: "adam", LR: 8e-3,
 			Hidden: 2, Width: 32, Activation: "gelu", Gain: 1},
 		Chance: 0, Solved: 0.75,

@@ -16,7 +16,7 @@ func sessionItems() *Program {
 	descent := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0 }
 	momentum := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0.9 }
 	return &Program{
-		Name: "session-items", HeldOut: true,
+		Name: "session-items",
 		Plain: Recipe{Steps: 1000, Batch: 12, Rows: 2000, Optimizer: "adam", LR: 1.5e-2,
 			Hidden: 1, Width: 16, Activation: "relu", Gain: 1, Recurrent: 1},
 		Chance: 1.0 / sessionStock, Solved: 0.55,

@@ -17,7 +17,7 @@ func storyMemory() *Program {
 	descent := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0 }
 	momentum := func(r *Recipe, lr float64) { r.Optimizer, r.LR, r.Momentum = "sgd", lr, 0.9 }
 	return &Program{
-		Name: "story-memory", HeldOut: true,
+		Name: "story-memory",
 		Plain: Recipe{Steps: 1100, Batch: 24, Rows: 3000, Optimizer: "adam", LR: 1e-2,
 			Hidden: 1, Width: 24, Activation: "relu", Gain: 1, Noise: 0.03},
 		Chance: 1.0 / storyNames, Solved: 0.75,

@@ -15,7 +15,7 @@ import (
 // the leaves through the cell's weights as often as the tree has levels.
 func treeCells() *Program {
 	return &Program{
-		Name: "tree-cells", HeldOut: true,
+		Name: "tree-cells",
 		Plain: Recipe{Steps: 1200, Batch: 32, Rows: 3000, Optimizer: "adam", LR: 0.01,
 			Hidden: 1, Width: 32, Activation: "relu", Gain: 1, Recurrent: 1, Scale: 1},
 		Chance: 0, Solved: 0.7,
