@@ -63,7 +63,6 @@ func boundaryCollocation() *Program {
 			}),
 			bornDead(12),
 			killed(15),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.6", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.6 }),
 			bouncing(0.5, 8).with("tanh"),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 1", func(r *Recipe) {
 				r.Activation = "tanh"
@@ -88,10 +87,6 @@ func boundaryCollocation() *Program {
 				r.Symmetric, r.Gain, r.Batch, r.Rows = true, 0, 0, 200
 			}),
 			symmetric(0.5).with("tanh"),
-			fault(corpus.Escape, "tanh, small initialisation, batches of 48, momentum", func(r *Recipe) {
-				r.Activation, r.Gain, r.Batch, r.Steps = "tanh", 0.0021, 48, 1800
-				momentum(r, 0.009)
-			}),
 			fault(corpus.Escape, "tanh, small initialisation, full batches", func(r *Recipe) {
 				r.Activation, r.Gain, r.Batch, r.Rows, r.Steps = "tanh", 0.002, 0, 200, 1800
 				momentum(r, 0.01)

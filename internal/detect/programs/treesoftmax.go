@@ -61,7 +61,6 @@ func treeSoftmax() *Program {
 			}),
 			bornDead(12),
 			killed(20),
-			fault(corpus.Oscillating, "tanh, Adam with learning rate 0.5", func(r *Recipe) { r.Activation, r.LR = "tanh", 0.5 }),
 			bouncing(0.5, 30).with("tanh"),
 			fault(corpus.Diverging, "tanh, plain gradient descent, learning rate 100", func(r *Recipe) {
 				r.Activation = "tanh"
@@ -77,10 +76,6 @@ func treeSoftmax() *Program {
 			fault(corpus.IllConditioned, "tanh, older words' vectors up to 100 times as long, full batches", func(r *Recipe) {
 				r.Activation, r.Spread, r.Batch, r.Rows = "tanh", 100, 0, 1000
 				descent(r, 0.15)
-			}),
-			fault(corpus.IllConditioned, "tanh, older words' vectors up to 300 times as long, batches of 96", func(r *Recipe) {
-				r.Activation, r.Spread, r.Batch = "tanh", 300, 96
-				descent(r, 0.1)
 			}),
 			symmetric(0),
 			symmetric(0.5).with("tanh"),
