@@ -109,7 +109,11 @@ func (d *dead) Observe(_ *Step, c *Course) Condition {
 		}
 		d.count++
 	}
-	return d.now.observe(d.count > 0, d.count == 0, 1, deadQuiet)
+	condition := d.now.observe(d.count > 0, d.count == 0, 1, deadQuiet)
+	if condition == Holding && d.count == 0 {
+		return Undecided // what is coming to its end is not told of now
+	}
+	return condition
 }
 
 func (d *dead) Explain(e *Event) {

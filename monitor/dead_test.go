@@ -128,3 +128,20 @@ func TestDeadNamesTheWorst(t *testing.T) {
 	require.Equal(t, 1.0, e.Values["share"])
 	require.Equal(t, float64(deadRecords), e.Values["records"])
 }
+
+// What has come back to life by the time that it would be told of again is not.
+func TestDeadIsNotToldOfAtItsEnd(t *testing.T) {
+	p := recipe{steps: 2000, layers: 6, loss: plainLoss, norm: plainNorm, edit: func(t int, s *Step, _ *rand.Rand) {
+		if t >= 500 && t < 800 || t >= 1200 && t < 1390 {
+			zero(s, 4)
+			zero(s, 5)
+		}
+	}}
+	var steps []int64
+	for _, e := range observe(p.run(), p.make(0)) {
+		if e.Kind == Dead {
+			steps = append(steps, e.Step)
+		}
+	}
+	require.Len(t, steps, 2, "%v", steps)
+}
