@@ -2,7 +2,7 @@
 PURE = ./clip/... ./monitor/... ./adapters/... ./cmd/... ./dashboards/... ./internal/browser/... ./internal/delivery/... \
 	./internal/detect/corpus/... ./internal/detect/judge/... ./internal/detect/rivals/... ./internal/detect/score/... \
 	./internal/digest/... ./internal/figures/... ./internal/report/... ./internal/screenshot/... ./internal/servertest/... ./internal/setup/... ./internal/spectrum/... ./rules/...
-# Where the labelled runs are kept, which take about seven hours to train.
+# Where the labelled runs are kept, which take about eight hours to train.
 RUNS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/gtg/runs
 # A module of its own, which the patterns leave out and go.work does not name.
 OTEL = cd adapters/otel && GOWORK=off
