@@ -2,8 +2,10 @@
 PURE = ./clip/... ./monitor/... ./adapters/... ./cmd/... ./dashboards/... ./internal/browser/... ./internal/delivery/... \
 	./internal/detect/corpus/... ./internal/detect/judge/... ./internal/detect/rivals/... ./internal/detect/score/... \
 	./internal/digest/... ./internal/figures/... ./internal/report/... ./internal/screenshot/... ./internal/servertest/... ./internal/setup/... ./internal/spectrum/... ./rules/...
-# Where the labelled runs are kept, which take about eight hours to train.
+# Where the labelled runs are kept, and with how many seeds each is trained: 5 take about
+# eight hours.
 RUNS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/gtg/runs
+SEEDS ?= 5
 # A module of its own, which the patterns leave out and go.work does not name.
 OTEL = cd adapters/otel && GOWORK=off
 
@@ -37,7 +39,7 @@ bench: setup ## Run the benchmarks: clipping beside others, what a step of gtg c
 	go test -run '^$$' -bench . -benchmem -timeout 30m ./...
 
 detect: setup ## Train the labelled runs, once, and judge them: false alarms and recall, beside the rules of others
-	go run ./internal/detect/generate -o "$(RUNS)"
+	go run ./internal/detect/generate -o "$(RUNS)" -seeds $(SEEDS)
 	CGO_ENABLED=0 go run ./internal/detect/judge -runs "$(RUNS)"
 
 screenshots: setup ## Train a character model and take the README's pictures of it with Chromium

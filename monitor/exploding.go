@@ -92,7 +92,7 @@ const (
 //     to step without a break, which is seen before the NaN that it ends in;
 //   - in depth, geometrically from the last weights to the first, while the loss does not
 //     improve, or clipping leaves next to nothing of the gradient;
-//   - everywhere: a weight that changes by 1 % of its size changes the loss by a tenth to a
+//   - everywhere: a weight that changes by 1 % of its size changes the loss by a quarter to a
 //     third of its own, to first order, clipping leaves next to nothing of the gradient, and
 //     the loss improves slowly; which is a warning, since nothing breaks;
 //   - forward, from some layers' inputs to others', at the run's beginning: the
