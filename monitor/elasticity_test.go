@@ -202,3 +202,38 @@ func TestVanishingEndsWhereTheRunLearnsAllTheSame(t *testing.T) {
 	}
 	require.Equal(t, []State{Firing, Resolved}, states)
 }
+
+// What is told of again while it ends is named the same after a restart.
+func TestVanishingNamesTheSameWeightAfterARestart(t *testing.T) {
+	p := recipe{steps: 1600, layers: 5, norm: plainNorm, edit: func(t int, s *Step, r *rand.Rand) {
+		mute := 1e-4
+		if t >= 1400 {
+			mute = 0.1
+		}
+		depends(100, 0.2, mute, 0.2, 2*mute, 0.2)(t, s, r)
+	}, loss: func(t int, r *rand.Rand) float64 {
+		if t >= 700 && t < 1200 {
+			return 0.8 + 0.01*r.NormFloat64()
+		}
+		return 1.2 + 0.01*r.NormFloat64()
+	}}
+	names := func(restart bool) (names []string) {
+		m := New(p.run())
+		for i, s := range p.make(1) {
+			if restart && i%10 == 9 {
+				state, err := m.State()
+				require.NoError(t, err)
+				m = New(p.run())
+				require.NoError(t, m.Restore(state))
+			}
+			for _, e := range m.Observe(&s) {
+				if e.Kind == Vanishing && e.State == Firing {
+					names = append(names, e.Param)
+				}
+			}
+		}
+		return names
+	}
+	require.Equal(t, []string{"layer2.weight", "layer2.weight"}, names(false))
+	require.Equal(t, names(false), names(true))
+}

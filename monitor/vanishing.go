@@ -157,17 +157,16 @@ func (d *vanishing) Observe(_ *Step, c *Course) Condition {
 	d.everywhere = now.All.On
 	d.elasticity = c.now.Elasticity.Quarter
 	mute := d.mute(c)
-	if mute {
-		d.weakest, d.least = c.now.Elasticity.weakest(&c.slope)
-		d.most = c.now.Elasticity.Most
-		if now.MuteLevel == 0 {
-			now.MuteLevel = level
-		}
+	if mute && now.MuteLevel == 0 {
+		now.MuteLevel = level
 	}
 	if level < now.MuteLevel-vanishingAfter*math.Abs(now.MuteLevel) {
 		mute = false // it has learned all the same
 	}
-	now.Mute.observe(mute, !mute, 1, vanishingQuiet)
+	if now.Mute.observe(mute, !mute, 1, vanishingQuiet); now.Mute.On {
+		d.weakest, d.least = c.now.Elasticity.weakest(&c.slope)
+		d.most = c.now.Elasticity.Most
+	}
 	radius, recurrent := c.now.Curvature.radius()
 	d.radius = radius
 	forgets := recurrent && radius.Radius < vanishingRadius && hasLoss && !c.progressed(vanishingProgress)
